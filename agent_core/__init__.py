@@ -1,0 +1,1 @@
+"""The bundled agent, and what every room shares: sessions, models, embeddings, privacy."""

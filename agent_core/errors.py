@@ -1,0 +1,58 @@
+"""The exceptions of Signals.
+
+SignalsError                 one clear line: what is wrong, with which thing, and the remedy
+├── BadInputError            a path, option or file that a person gave cannot be used
+├── ConfigError              signals.toml is wrong
+├── HomeError                the home cannot be used
+│   ├── LockHeldError        another process writes to the home
+│   └── WarehouseError       the warehouse file is damaged or of a newer version
+├── ModelError               a language or embedding model cannot be used
+├── SandboxError             no sandbox works here, or a command could not be confined
+├── TargetError              the target repository cannot be patched
+├── DataError                files shipped with Signals do not match their recorded hashes
+└── NotBuiltError            a verb whose stage is not built yet
+"""
+
+
+class SignalsError(Exception):
+    """Base of every error that a person can act on; its text is one line."""
+
+
+class BadInputError(SignalsError):
+    """A path, option or file that a person gave cannot be used."""
+
+
+class ConfigError(SignalsError):
+    """The configuration is wrong; the text names the key."""
+
+
+class HomeError(SignalsError):
+    """The home directory cannot be used."""
+
+
+class LockHeldError(HomeError):
+    """Another process holds the home's lock; the text names the holder."""
+
+
+class WarehouseError(HomeError):
+    """The warehouse file is damaged, or was written by a newer Signals."""
+
+
+class ModelError(SignalsError):
+    """A language or embedding model cannot be used; the text names endpoint or model."""
+
+
+class SandboxError(SignalsError):
+    """No sandbox works here, or a command could not be confined."""
+
+
+class TargetError(SignalsError):
+    """The target repository cannot be patched."""
+
+
+class DataError(SignalsError):
+    """Files shipped with Signals do not match their recorded hashes."""
+
+
+class NotBuiltError(SignalsError):
+    """A verb that exists in the contract but whose stage is not built yet."""

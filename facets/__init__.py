@@ -1,0 +1,1 @@
+"""Facets: the typed, versioned schema of what is known about a session, and its evolution."""

@@ -1,0 +1,1 @@
+"""Judges: a session goes in, a judgement with its moments comes out."""

@@ -1,0 +1,1 @@
+"""Sources, warehouse, stages, Dagster definitions and the signals command."""
