@@ -139,6 +139,7 @@ CREATE TABLE facet_values (
     facet VARCHAR NOT NULL,
     value JSON,                       -- null: not known
     provenance VARCHAR NOT NULL,      -- log, judge
+    judgement_id VARCHAR,             -- what it was read beside; a newer one reads it anew
     PRIMARY KEY (session_key, schema_version, facet)
 );
 

@@ -1,0 +1,140 @@
+"""The configuration: `signals.toml` in the home, validated; unknown keys are refused."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent_core.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourcesConfig(_Section):
+    """Where logs come from."""
+
+    paths: list[Path] = []
+    """Read by `signals run` without a path; empty: the known log folders of this user."""
+    user: str | None = None
+    """The user of logs that name none."""
+    exclude: list[str] = []
+    """Glob patterns of project folders and log paths that are kept out of everything."""
+
+
+class SelectConfig(_Section):
+    """Which sessions are judged."""
+
+    min_steps: int = Field(default=0, ge=0)
+    min_user_turns: int = Field(default=1, ge=0)
+    max_tokens: int | None = Field(default=None, gt=0)
+
+
+class JudgeConfig(_Section):
+    """Who judges; a model is used only where this says so or `--judge` does."""
+
+    judge: Literal["rules", "llm"] = "rules"
+    base_url: str = "https://api.openai.com/v1"
+    model: str = "gpt-5-mini"
+    api_key_env: str = "OPENAI_API_KEY"
+    consent: bool = False
+    """Send session text to the endpoint without asking (for scheduled runs)."""
+    idle_hours: float = Field(default=6.0, ge=0)
+    """A model judges a session only when it has been quiet this long."""
+    timeout_seconds: float = Field(default=60.0, gt=0)
+    max_retries: int = Field(default=4, ge=0)
+
+
+class EmbeddingConfig(_Section):
+    """The embedding model; without a folder the packaged one."""
+
+    model_dir: Path | None = None
+
+
+class ThresholdsConfig(_Section):
+    """When a rise in friction is a breach."""
+
+    min_sessions: int | None = Field(default=None, ge=1)
+    min_users: int | None = Field(default=None, ge=1)
+    false_discovery_rate: float = Field(default=0.05, gt=0, lt=1)
+    cooldown_days: int = Field(default=7, ge=0)
+
+
+class TargetConfig(_Section):
+    """The repository that patch tasks work on; without `repo` the checkout Signals runs from."""
+
+    repo: Path | None = None
+
+
+class ForgeConfig(_Section):
+    """Where pull requests go."""
+
+    name: Literal["local"] = "local"
+
+
+class AgentConfig(_Section):
+    """Who drives the bundled agent on patch tasks: a playbook (no key) or the judge's model."""
+
+    policy: Literal["playbook", "model"] = "playbook"
+
+
+class Config(_Section):
+    """All of `signals.toml`."""
+
+    mode: Literal["owner", "team"] = "owner"
+    sources: SourcesConfig = SourcesConfig()
+    select: SelectConfig = SelectConfig()
+    judge: JudgeConfig = JudgeConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    thresholds: ThresholdsConfig = ThresholdsConfig()
+    target: TargetConfig = TargetConfig()
+    forge: ForgeConfig = ForgeConfig()
+    agent: AgentConfig = AgentConfig()
+
+    @property
+    def min_sessions(self) -> int:
+        """The floor of sessions for everything that is published."""
+        return self.thresholds.min_sessions or 5
+
+    @property
+    def min_users(self) -> int:
+        """The floor of distinct users for everything that is published."""
+        return self.thresholds.min_users or (1 if self.mode == "owner" else 3)
+
+
+def load_config(path: Path) -> Config:
+    """Read and validate `path`; a missing file is the defaults. Raises ConfigError."""
+    if not path.exists():
+        return Config()
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML ({error})") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    nearest = difflib.get_close_matches(key, config_keys(), n=1, cutoff=0.3)
+    return f"unknown key {key}" + (f"; did you mean {nearest[0]}?" if nearest else "")
+
+
+def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Every key of the configuration, dotted, in order."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            keys += config_keys(section, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys

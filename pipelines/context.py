@@ -1,0 +1,46 @@
+"""What a stage is given: the home, the configuration, the run and the clock."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from pipelines.config import Config
+from pipelines.home import Home
+from pipelines.warehouse import open_warehouse
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what, done, total)."""
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """Say nothing: the default where nobody watches."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Passed to every stage; holds no open connection."""
+
+    home: Home
+    config: Config
+    run_id: str
+    verb: str
+    clock: Callable[[], datetime] = _utc_now
+    progress: Progress = _silent
+
+    @contextmanager
+    def warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse under the home's lock: for seconds, never across a model call."""
+        with self.home.locked(f"signals {self.verb}"), open_warehouse(self.home.warehouse) as open_:
+            yield open_
+
+
+def new_run_id(now: datetime) -> str:
+    """A run id that sorts by time, such as `20261120T191500123456`."""
+    return now.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")

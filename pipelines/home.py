@@ -1,0 +1,104 @@
+"""The home: where Signals keeps its warehouse, sessions, replay records and snapshots."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from agent_core.errors import HomeError, LockHeldError
+
+DEFAULT_WAIT_SECONDS = 60.0
+_SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A directory with mode 0700; every path of it is named here."""
+
+    root: Path
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "signals.duckdb"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "signals.toml"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def sessions(self) -> Path:
+        """The bundled core's own session logs."""
+        return self.root / "sessions"
+
+    @property
+    def replay(self) -> Path:
+        """The bundled core's recorded calls; never published."""
+        return self.root / "replay"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def dagster(self) -> Path:
+        return self.root / "dagster"
+
+    def prepare(self) -> "Home":
+        """Create what is missing, for the owner's eyes only. Raises HomeError."""
+        try:
+            for folder in (self.root, self.state, self.inbox, self.sessions, self.replay,
+                           self.snapshots, self.dagster):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.chmod(0o700)
+        except OSError as error:
+            raise HomeError(
+                f"{self.root}: the home cannot be made ({error.strerror}); "
+                "choose another with --home DIR"
+            ) from error
+        return self
+
+    def salt(self) -> bytes:
+        """The secret that error signatures are hashed with; made once for each home."""
+        path = self.state / "salt"
+        try:
+            # O_EXCL: of two processes that start together one makes it and both read it.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_bytes()
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_SALT_BYTES))
+        return path.read_bytes()
+
+    @contextmanager
+    def locked(self, holder: str, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Iterator[None]:
+        """Hold the home's lock. Raises LockHeldError, naming the holder, after `wait_seconds`."""
+        note = self.state / "lock-holder"
+        lock = FileLock(self.lock, timeout=wait_seconds)
+        try:
+            lock.acquire()
+        except Timeout:
+            name = note.read_text().strip() if note.exists() else "another process"
+            raise LockHeldError(
+                f"{self.root}: in use by {name}; wait for it to end, then try again"
+            ) from None
+        try:
+            note.write_text(f"{holder} (process {os.getpid()})")
+            yield
+        finally:
+            lock.release()

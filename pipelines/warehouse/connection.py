@@ -1,0 +1,36 @@
+"""Open the warehouse file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from agent_core.errors import WarehouseError
+from pipelines.warehouse.migration import migrate
+
+
+@contextmanager
+def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A migrated read-write connection, closed at the end. Raises WarehouseError.
+
+    The caller holds the home's lock. Times are read and written in UTC.
+    """
+    try:
+        connection = duckdb.connect(path)
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{path}: cannot be opened as a warehouse ({_first_line(error)}); move the file away "
+            "and run again: sessions are read anew from the logs"
+        ) from error
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        migrate(connection, path)
+        path.chmod(0o600)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]

@@ -1,0 +1,43 @@
+"""Numbered migrations, each applied once, in a transaction."""
+
+from pathlib import Path
+
+import duckdb
+
+from agent_core.errors import WarehouseError
+
+_FOLDER = Path(__file__).parent / "migrations"
+_FILES = {int(path.name.split("_")[0]): path for path in sorted(_FOLDER.glob("*.sql"))}
+CURRENT_VERSION = max(_FILES)
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Bring the warehouse to CURRENT_VERSION and return the version it had.
+
+    Raises WarehouseError where the file was written by a newer Signals; it is left as it is.
+    """
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations "
+        "(version BIGINT PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"
+    )
+    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+    version = int(row[0]) if row else 0
+    if version > CURRENT_VERSION:
+        raise WarehouseError(
+            f"{path}: has schema version {version}, newer than the {CURRENT_VERSION} that this "
+            "Signals knows; upgrade Signals"
+        )
+    for number in range(version + 1, CURRENT_VERSION + 1):
+        _apply(connection, number)
+    return version
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, number: int) -> None:
+    connection.begin()
+    try:
+        connection.execute(_FILES[number].read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO schema_migrations (version) VALUES (?)", [number])
+    except duckdb.Error:
+        connection.rollback()
+        raise
+    connection.commit()
