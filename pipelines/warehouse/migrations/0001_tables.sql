@@ -250,7 +250,7 @@ CREATE TABLE task_transitions (
     number BIGINT NOT NULL,
     from_state VARCHAR,
     to_state VARCHAR NOT NULL,
-    at TIMESTAMPTZ NOT NULL,
+    moved_at TIMESTAMPTZ NOT NULL,
     reason VARCHAR NOT NULL,
     PRIMARY KEY (task_id, number)
 );
