@@ -7,6 +7,7 @@ SignalsError                 one clear line: what is wrong, with which thing, an
 │   ├── LockHeldError        another process writes to the home
 │   └── WarehouseError       the warehouse file is damaged or of a newer version
 ├── ModelError               a language or embedding model cannot be used
+│   └── ModelReplyError      one call to it failed; another may succeed
 ├── SandboxError             no sandbox works here, or a command could not be confined
 ├── TargetError              the target repository cannot be patched
 ├── DataError                files shipped with Signals do not match their recorded hashes
@@ -40,6 +41,10 @@ class WarehouseError(HomeError):
 
 class ModelError(SignalsError):
     """A language or embedding model cannot be used; the text names endpoint or model."""
+
+
+class ModelReplyError(ModelError):
+    """One call to a model failed (time-out, cut or unreadable answer); another may succeed."""
 
 
 class SandboxError(SignalsError):

@@ -1,0 +1,324 @@
+"""How a chat model is called: one callable, messages in, a reply out.
+
+`OpenAIModel` speaks the chat completions API of any OpenAI-compatible endpoint. Retries (429 with
+its Retry-After, 5xx, broken connections) are the client's own. What remains is one of two errors:
+`ModelError` when the endpoint cannot be used at all (unreachable, wrong key, no such model, quota),
+`ModelReplyError` when this one call failed and another may not.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, cast
+from urllib.parse import urlsplit
+
+from agent_core.errors import ModelError, ModelReplyError
+from agent_core.session import Tokens
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, OpenAI
+    from openai.types.chat import ChatCompletion
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "tool_calls", "length", "content_filter", "other"]
+
+DEFAULT_TIMEOUT_SECONDS = 120.0
+DEFAULT_MAX_RETRIES = 4
+
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "tool_calls": "tool_calls",
+    "length": "length",
+    "content_filter": "content_filter",
+}
+_CONNECTING = frozenset({"ConnectError", "ConnectTimeout", "UnsupportedProtocol"})
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """A tool call that the model asks for; `arguments` is its JSON text, untouched."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+    def parsed(self) -> dict[str, Any] | None:
+        """The arguments as an object; None when the text is not a JSON object."""
+        try:
+            value = json.loads(self.arguments or "{}")
+        except ValueError:
+            return None
+        return value if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a conversation; `call_id` is set on the result of a tool call only."""
+
+    role: Role
+    content: str = ""
+    tool_calls: tuple[CallRequest, ...] = ()
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSchema:
+    """A tool that the model may call; `parameters` is a JSON schema of type object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseSchema:
+    """The JSON schema that the reply's text must satisfy (sent as strict)."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """What the model answered; `refusal` is its text when it declined a structured answer."""
+
+    text: str
+    tool_calls: tuple[CallRequest, ...] = ()
+    tokens: Tokens = field(default_factory=Tokens)
+    finish_reason: FinishReason = "stop"
+    refusal: str | None = None
+
+
+class ChatModel(Protocol):
+    """One callable. Raises ModelError (endpoint unusable) or ModelReplyError (this call)."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        tools: Sequence[ToolSchema] = (),
+        response_schema: ResponseSchema | None = None,
+    ) -> ModelReply: ...
+
+
+class OpenAIModel:
+    """A model behind an OpenAI-compatible endpoint, for example `http://127.0.0.1:8000/v1`.
+
+    The client is made at the first call, so that building the model costs nothing; close it, or
+    use the model as a context. An empty key is sent as a placeholder (local servers want none):
+    the environment's keys are never read here.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        api_key: str = "",
+        *,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+    ) -> None:
+        self._base_url = base_url
+        self._model = model
+        self._api_key = api_key or "none"
+        self._timeout = timeout
+        self._max_retries = max_retries
+        self._client: OpenAI | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name as the endpoint knows it."""
+        return self._model
+
+    def __call__(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        tools: Sequence[ToolSchema] = (),
+        response_schema: ResponseSchema | None = None,
+    ) -> ModelReply:
+        """One completion; see ChatModel for what is raised."""
+        import openai  # 1 s to import, and most runs never call a model
+
+        request = _request(self._model, messages, tools, response_schema)
+        try:
+            completion = self._opened().chat.completions.create(**request)
+        except openai.OpenAIError as error:
+            raise self._explained(error) from error
+        except ValueError as error:  # the body claims to be JSON and is not
+            raise self._bad_reply("a body that is not JSON") from error
+        return self._read(completion)
+
+    def close(self) -> None:
+        """Closes the connections; the next call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _opened(self) -> "OpenAI":
+        import openai
+
+        if self._client is None:
+            self._client = openai.OpenAI(
+                base_url=self._base_url,
+                api_key=self._api_key,
+                timeout=self._timeout,
+                max_retries=self._max_retries,
+            )
+        return self._client
+
+    def _read(self, completion: "ChatCompletion") -> ModelReply:
+        try:
+            return _reply(completion)
+        except (AttributeError, IndexError, TypeError) as error:
+            # The client does not validate: a foreign body arrives as a string or half a model.
+            raise self._bad_reply("a body that is no chat completion") from error
+
+    def _bad_reply(self, what: str) -> ModelReplyError:
+        return ModelReplyError(
+            f"{self._place()} answered with {what}; check that the base URL is that of an "
+            "OpenAI-compatible API (it usually ends in /v1)"
+        )
+
+    def _explained(self, error: Exception) -> ModelError:
+        import openai
+
+        if isinstance(error, openai.APIStatusError):
+            return self._status_error(error)
+        if isinstance(error, openai.APITimeoutError) and not _is_connecting(error):
+            return ModelReplyError(
+                f"{self._place()} did not answer within {self._timeout:g} s; "
+                "raise the time-out or choose a faster model"
+            )
+        if isinstance(error, openai.APIConnectionError) and not _is_connecting(error):
+            return ModelReplyError(f"{self._place()} broke off its answer; try again later")
+        if isinstance(error, openai.APIConnectionError):
+            return ModelError(
+                f"{self._place()} cannot be reached; check the base URL and that the server runs"
+            )
+        return self._bad_reply(f"something the client cannot read ({type(error).__name__})")
+
+    def _status_error(self, error: "APIStatusError") -> ModelError:
+        status = error.status_code
+        fatal = {
+            401: "refused the key (401); set the right API key",
+            403: "forbids this key the call (403); use a key with access to the model",
+            404: f"knows no model {self._model!r} or no such path (404); "
+            "check the model's name and the base URL",
+            429: "limits the rate or the quota is used up (429, after "
+            f"{self._max_retries} retries); wait, or lower the budget",
+        }
+        if status in fatal:
+            return ModelError(f"{self._place()} {fatal[status]}")
+        if status >= 500:
+            return ModelReplyError(f"{self._place()} failed ({status}); try again later")
+        return ModelReplyError(
+            f"{self._place()} refused the request ({status}); "
+            "the session may be too long for the model, or the endpoint lacks JSON schemas"
+        )
+
+    def _place(self) -> str:
+        parts = urlsplit(self._base_url)
+        host = parts.hostname or self._base_url
+        port = f":{parts.port}" if parts.port else ""
+        return f"model endpoint {parts.scheme}://{host}{port}{parts.path}"
+
+
+def _is_connecting(error: Exception) -> bool:
+    """Whether the connection never stood; the transport's error is the cause of the client's."""
+    return type(error.__cause__).__name__ in {
+        "ConnectError",
+        "ConnectTimeout",
+        "UnsupportedProtocol",
+    }
+
+
+def _request(
+    model: str,
+    messages: Sequence[ChatMessage],
+    tools: Sequence[ToolSchema],
+    response_schema: ResponseSchema | None,
+) -> dict[str, Any]:
+    request: dict[str, Any] = {"model": model, "messages": [_message(m) for m in messages]}
+    if tools:
+        request["tools"] = [_tool(tool) for tool in tools]
+    if response_schema is not None:
+        request["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {
+                "name": response_schema.name,
+                "schema": dict(response_schema.schema),
+                "strict": True,
+            },
+        }
+    return request
+
+
+def _message(message: ChatMessage) -> dict[str, Any]:
+    sent: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.call_id is not None:
+        sent["tool_call_id"] = message.call_id
+    if message.tool_calls:
+        sent["tool_calls"] = [
+            {
+                "id": call.call_id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.tool_calls
+        ]
+    return sent
+
+
+def _tool(tool: ToolSchema) -> dict[str, Any]:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters),
+    }
+    return {"type": "function", "function": function}
+
+
+def _reply(completion: "ChatCompletion") -> ModelReply:
+    choice = completion.choices[0]
+    message = choice.message
+    # Custom tools are never offered, so every call is a function's.
+    calls = tuple(
+        CallRequest(call.id, cast(Any, call).function.name, cast(Any, call).function.arguments)
+        for call in message.tool_calls or ()
+    )
+    return ModelReply(
+        text=message.content or "",
+        tool_calls=calls,
+        tokens=_tokens(completion),
+        finish_reason=_FINISH_REASONS.get(choice.finish_reason or "stop", "other"),
+        refusal=message.refusal,
+    )
+
+
+def _tokens(completion: "ChatCompletion") -> Tokens:
+    usage = completion.usage
+    if usage is None:
+        return Tokens()
+    prompt, completed = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Tokens(
+        input=usage.prompt_tokens or 0,
+        cached=(prompt.cached_tokens or 0) if prompt else 0,
+        output=usage.completion_tokens or 0,
+        reasoning=(completed.reasoning_tokens or 0) if completed else 0,
+    )
