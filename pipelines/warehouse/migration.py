@@ -20,8 +20,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         "CREATE TABLE IF NOT EXISTS schema_migrations "
         "(version BIGINT PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"
     )
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
-    version = int(row[0]) if row else 0
+    rows = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchall()
+    version = int(rows[0][0])
     if version > CURRENT_VERSION:
         raise WarehouseError(
             f"{path}: has schema version {version}, newer than the {CURRENT_VERSION} that this "

@@ -26,26 +26,29 @@ CREATE TABLE sessions (
     user_id VARCHAR,                  -- null: unknown; all unknowns count as one user
     project VARCHAR,
     parent_key VARCHAR,
-    conversion_of VARCHAR,            -- session_key of the native log this one was converted from
+    converted_agent VARCHAR,          -- agent and id of the native log that the document may
+    converted_id VARCHAR,             -- be a conversion of
+    conversion_of VARCHAR,            -- session_key of that log where it is present
     is_autonomous BOOLEAN NOT NULL,
     is_simulated_user BOOLEAN NOT NULL,
     started_at TIMESTAMPTZ,
     ended_at TIMESTAMPTZ,
-    day DATE NOT NULL,                -- of the start in UTC, else of the day first seen
+    day DATE,                         -- of the start in UTC, else of the day first seen
     first_seen TIMESTAMPTZ NOT NULL,
     outcome VARCHAR,
-    steps BIGINT NOT NULL,            -- own steps; copied context is counted in its owner
-    agent_steps BIGINT NOT NULL,
-    person_turns BIGINT NOT NULL,
-    copied_steps BIGINT NOT NULL,
-    tool_calls BIGINT NOT NULL,
-    tool_errors BIGINT NOT NULL,
+    -- From here on the stage `sessions` fills in.
+    steps BIGINT NOT NULL DEFAULT 0,  -- own steps; copied context is counted in its owner
+    agent_steps BIGINT NOT NULL DEFAULT 0,
+    person_turns BIGINT NOT NULL DEFAULT 0,
+    copied_steps BIGINT NOT NULL DEFAULT 0,
+    tool_calls BIGINT NOT NULL DEFAULT 0,
+    tool_errors BIGINT NOT NULL DEFAULT 0,
     input_tokens BIGINT,
     cached_tokens BIGINT,
     output_tokens BIGINT,
     reasoning_tokens BIGINT,
     cost_usd DOUBLE,
-    content_hash VARCHAR NOT NULL,    -- of what a judge sees
+    content_hash VARCHAR,             -- of what a judge sees
     exclusion VARCHAR                 -- null: selected, else the reason
 );
 

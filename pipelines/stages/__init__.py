@@ -1,0 +1,1 @@
+"""The stages, one function each: a verb calls it, a Dagster asset wraps it, both write `runs`."""

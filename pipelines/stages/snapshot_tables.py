@@ -1,0 +1,89 @@
+"""The written schema of a published snapshot, and the SQL that selects each table of it."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+Mode = Literal["owner", "team"]
+
+
+class Publication(NamedTuple):
+    """Who may read the snapshot, and the floors below which a pattern stays unpublished."""
+
+    mode: Mode
+    min_sessions: int
+    min_users: int
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a published table; `type` is DuckDB's name of it."""
+
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A published table; the fields are explained atop snapshot_tables.toml."""
+
+    name: str
+    description: str
+    modes: tuple[Mode, ...]
+    columns: tuple[Column, ...]
+    query: str | None = None
+    floor: tuple[str, str] | None = None
+    team_floor: tuple[str, str] | None = None
+    team_null: tuple[str, ...] = ()
+
+    def selection(self, publication: Publication) -> str:
+        """The SQL of all its rows, in its written columns, floors not yet applied."""
+        if self.query is None:
+            return f"SELECT {self._columns(publication, 'NULL')} WHERE false"
+        extra = "".join(
+            f", {expression} AS floor_{unit}"
+            for unit, expression in zip(("sessions", "users"), self._floors(publication), strict=False)
+        )
+        return f"SELECT {self._columns(publication)}{extra} FROM ({self.query})"
+
+    def above_floors(self, publication: Publication) -> str:
+        """The condition on `selection` under which a row is published."""
+        if self.query is None or not self._floors(publication):
+            return "true"
+        sessions, users = publication.min_sessions, publication.min_users
+        return f"floor_sessions >= {sessions:d} AND floor_users >= {users:d}"
+
+    def _floors(self, publication: Publication) -> tuple[str, ...]:
+        return self.floor or (self.team_floor if publication.mode == "team" else None) or ()
+
+    def _columns(self, publication: Publication, value: str | None = None) -> str:
+        emptied = self.team_null if publication.mode == "team" else ()
+        return ", ".join(
+            f'CAST({_empty(c) if c.name in emptied else value or c.name} AS {c.type}) AS "{c.name}"'
+            for c in self.columns
+        )
+
+
+def _empty(column: Column) -> str:
+    return "[]" if column.type.endswith("[]") else "NULL"
+
+
+@cache
+def load_tables() -> tuple[Table, ...]:
+    """All tables in the order in which they are published."""
+    text = Path(__file__).with_name("snapshot_tables.toml").read_text(encoding="utf-8")
+    return tuple(_table(name, entry) for name, entry in tomllib.loads(text).items())
+
+
+def load_views() -> str:
+    """The SQL of the temporary views and macros that the queries share."""
+    return Path(__file__).with_name("snapshot_views.sql").read_text(encoding="utf-8")
+
+
+def _table(name: str, entry: dict[str, Any]) -> Table:
+    columns = tuple(Column(column, *pair) for column, pair in entry.pop("columns").items())
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    return Table(name=name, columns=columns, **settings)

@@ -1,0 +1,49 @@
+-- Temporary views and macros that the queries of snapshot_tables.toml share.
+
+-- Moments count only where their judgement does.
+CREATE OR REPLACE TEMP VIEW published_moments AS
+FROM moments SEMI JOIN (FROM judgements WHERE current AND status = 'judged') USING (judgement_id);
+
+-- What became of each session: one status each, so that coverage adds up. A session whose
+-- judgements are none of them current shows the latest, which says why.
+CREATE OR REPLACE TEMP VIEW published_sessions AS
+WITH verdicts AS (
+    FROM judgements
+    QUALIFY row_number() OVER (
+        PARTITION BY session_key ORDER BY current DESC, judged_at DESC, judgement_id) = 1
+), counts AS (
+    SELECT session_key,
+        count(*) FILTER (polarity = 'friction') AS friction_moments,
+        count(*) FILTER (polarity = 'delight') AS delight_moments
+    FROM published_moments GROUP BY session_key
+)
+SELECT s.*, s.outcome AS stated_outcome,
+    CASE WHEN s.exclusion IS NOT NULL THEN 'excluded'
+         WHEN v.session_key IS NULL THEN 'waiting'
+         WHEN v.status = 'judged' AND NOT v.current THEN 'waiting'
+         ELSE v.status END AS status,
+    CASE status WHEN 'excluded' THEN s.exclusion
+        WHEN 'pending' THEN v.reason WHEN 'unscored' THEN v.reason END AS reason,
+    v.judge, v.model, coalesce(v.summary, '') AS summary, v.friction_score, v.delight_score,
+    coalesce(c.friction_moments, 0) AS friction_moments,
+    coalesce(c.delight_moments, 0) AS delight_moments
+FROM sessions s LEFT JOIN verdicts v USING (session_key) LEFT JOIN counts c USING (session_key);
+
+-- A tool's name comes from the log: what does not look like one could be anybody's text.
+CREATE OR REPLACE TEMP MACRO published_tool(name) AS
+    CASE WHEN regexp_full_match(name, '[A-Za-z0-9_.:/-]{1,64}') THEN name ELSE 'other tool' END;
+
+-- A JSON list as texts; a single value as a list of one.
+CREATE OR REPLACE TEMP MACRO json_texts(value) AS
+    CASE json_type(value) WHEN 'ARRAY' THEN value->>'$[*]'
+        WHEN 'NULL' THEN [] ELSE [value->>'$'] END;
+
+-- Current facet values, one row for each entry of a list.
+CREATE OR REPLACE TEMP VIEW published_facets AS
+SELECT f.session_key, s.user_id, f.facet, f.provenance,
+    unnest(CASE WHEN f.value IS NULL OR json_type(f.value) = 'NULL' THEN [NULL]
+        ELSE json_texts(f.value) END) AS value
+FROM facet_values f
+JOIN (FROM facet_schemas WHERE current) v ON v.version = f.schema_version
+JOIN published_sessions s USING (session_key)
+WHERE s.status = 'judged';

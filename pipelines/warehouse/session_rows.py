@@ -1,0 +1,198 @@
+"""Sessions as rows of `sessions` and `steps`, and back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import orjson
+import polars as pl
+
+from agent_core.session import Observation, Session, Step, Tokens, ToolCall
+from pipelines.warehouse.frames import query
+
+STEP_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "session_key": pl.String,
+    "source_ref": pl.String,
+    "position": pl.Int64,
+    "source_path": pl.String,
+    "source": pl.String,
+    "text": pl.String,
+    "reasoning": pl.String,
+    "timestamp": pl.Datetime("us", "UTC"),
+    "is_person": pl.Boolean,
+    "event": pl.String,
+    "is_copied_context": pl.Boolean,
+    "log_says_copied": pl.Boolean,
+    "content_id": pl.String,
+    "model": pl.String,
+    "api_call_id": pl.String,
+    "input_tokens": pl.Int64,
+    "cached_tokens": pl.Int64,
+    "output_tokens": pl.Int64,
+    "reasoning_tokens": pl.Int64,
+    "cost_usd": pl.Float64,
+    "tool_calls": pl.String,
+    "observations": pl.String,
+}
+HEADER_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "session_key": pl.String,
+    "format": pl.String,
+    "session_id": pl.String,
+    "source_path": pl.String,
+    "agent": pl.String,
+    "agent_version": pl.String,
+    "release": pl.String,
+    "user_id": pl.String,
+    "project": pl.String,
+    "parent_key": pl.String,
+    "converted_agent": pl.String,
+    "converted_id": pl.String,
+    "is_autonomous": pl.Boolean,
+    "is_simulated_user": pl.Boolean,
+    "started_at": pl.Datetime("us", "UTC"),
+    "ended_at": pl.Datetime("us", "UTC"),
+    "outcome": pl.String,
+}
+
+
+def step_rows(sessions: Iterable[Session]) -> pl.DataFrame:
+    """A row for each step, in STEP_SCHEMA; `is_copied_context` as the log says it."""
+    rows = [
+        _step_row(session, position, step)
+        for session in sessions
+        for position, step in enumerate(session.steps)
+    ]
+    return pl.DataFrame(rows, schema=STEP_SCHEMA, orient="row")
+
+
+def _step_row(session: Session, position: int, step: Step) -> tuple[Any, ...]:
+    tokens = step.tokens
+    return (
+        session.key,
+        step.source_ref,
+        position,
+        step.source_path or session.source_path,
+        step.source,
+        step.text,
+        step.reasoning,
+        step.timestamp,
+        step.is_person,
+        step.event,
+        step.is_copied_context,
+        step.is_copied_context,
+        step.content_id,
+        step.model,
+        step.api_call_id,
+        *((tokens.input, tokens.cached, tokens.output, tokens.reasoning) if tokens else [None] * 4),
+        step.cost_usd,
+        _json([asdict(call) for call in step.tool_calls]),
+        _json([asdict(observation) for observation in step.observations]),
+    )
+
+
+def _json(value: list[dict[str, Any]]) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def header_rows(sessions: Iterable[Session]) -> pl.DataFrame:
+    """A row for each session, in HEADER_SCHEMA: what the log says of it as a whole."""
+    rows = [
+        (
+            session.key,
+            session.format,
+            session.session_id,
+            session.source_path,
+            session.agent,
+            session.agent_version,
+            session.release,
+            session.user,
+            session.project,
+            session.parent_key,
+            *(session.conversion_of or (None, None)),
+            session.is_autonomous,
+            session.is_simulated_user,
+            session.started_at,
+            session.ended_at,
+            session.outcome,
+        )
+        for session in sessions
+    ]
+    return pl.DataFrame(rows, schema=HEADER_SCHEMA, orient="row")
+
+
+def load_sessions(
+    connection: duckdb.DuckDBPyConnection, session_keys: Sequence[str]
+) -> list[Session]:
+    """The sessions of `session_keys` in canonical form, in the order of their keys."""
+    headers = query(
+        connection,
+        "SELECT * FROM sessions WHERE session_key IN (SELECT unnest(?)) ORDER BY session_key",
+        [list(session_keys)],
+    )
+    steps = query(
+        connection,
+        "SELECT * FROM steps WHERE session_key IN (SELECT unnest(?)) "
+        "ORDER BY session_key, position, source_ref",
+        [list(session_keys)],
+    )
+    by_key = steps.partition_by("session_key", as_dict=True, include_key=True)
+    return [
+        _session(header, by_key.get((header["session_key"],), steps.clear()))
+        for header in headers.iter_rows(named=True)
+    ]
+
+
+def _session(header: dict[str, Any], steps: pl.DataFrame) -> Session:
+    return Session(
+        key=header["session_key"],
+        format=header["format"],
+        session_id=header["session_id"],
+        source_path=header["source_path"],
+        steps=tuple(_step(row) for row in steps.iter_rows(named=True)),
+        agent=header["agent"],
+        agent_version=header["agent_version"],
+        release=header["release"],
+        user=header["user_id"],
+        project=header["project"],
+        parent_key=header["parent_key"],
+        is_autonomous=header["is_autonomous"],
+        is_simulated_user=header["is_simulated_user"],
+        started_at=_utc(header["started_at"]),
+        ended_at=_utc(header["ended_at"]),
+        outcome=header["outcome"],
+    )
+
+
+def _step(row: dict[str, Any]) -> Step:
+    return Step(
+        source_ref=row["source_ref"],
+        source=row["source"],
+        text=row["text"],
+        timestamp=_utc(row["timestamp"]),
+        is_person=row["is_person"],
+        event=row["event"],
+        reasoning=row["reasoning"],
+        tool_calls=tuple(ToolCall(**call) for call in orjson.loads(row["tool_calls"])),
+        observations=tuple(Observation(**found) for found in orjson.loads(row["observations"])),
+        model=row["model"],
+        tokens=_tokens(row),
+        cost_usd=row["cost_usd"],
+        api_call_id=row["api_call_id"],
+        content_id=row["content_id"],
+        is_copied_context=row["is_copied_context"],
+        source_path=row["source_path"],
+    )
+
+
+def _tokens(row: dict[str, Any]) -> Tokens | None:
+    if row["input_tokens"] is None:
+        return None
+    return Tokens(
+        row["input_tokens"], row["cached_tokens"], row["output_tokens"], row["reasoning_tokens"]
+    )
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    return value.astimezone(UTC) if value else None
