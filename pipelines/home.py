@@ -62,8 +62,15 @@ class Home:
     def prepare(self) -> "Home":
         """Create what is missing, for the owner's eyes only. Raises HomeError."""
         try:
-            for folder in (self.root, self.state, self.inbox, self.sessions, self.replay,
-                           self.snapshots, self.dagster):
+            for folder in (
+                self.root,
+                self.state,
+                self.inbox,
+                self.sessions,
+                self.replay,
+                self.snapshots,
+                self.dagster,
+            ):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.root.chmod(0o700)
         except OSError as error:

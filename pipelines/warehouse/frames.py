@@ -28,7 +28,9 @@ def replace_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.Dat
 
 
 def query(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: list[object] | dict[str, object] | None = None,
 ) -> pl.DataFrame:
     """The result of `sql` as a frame."""
     return connection.execute(sql, parameters or []).pl()
