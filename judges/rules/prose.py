@@ -1,0 +1,45 @@
+"""What a person wrote with their own words, apart from what they pasted."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+MAX_TURN_CHARS = 20_000
+"""Longer turns are pastes: what stands behind is not looked at, so that time stays bounded."""
+
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_CURLY = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "\u00a0": " "})
+_LOG_LINE = re.compile(
+    r"^\s*(?:[#>$|+=\-*/\\{}\[\]<]|at |\d{1,2}:\d\d|\d{4}-\d\d-\d\d|\w+(?:\.\w+)*:|\[\w+\]|"
+    r"import |def |func |return |const |let |var |remote: |fatal: |Error|Traceback|File \"|❯|●|⎿)"
+)
+
+
+class Turn(NamedTuple):
+    """A turn's own words and what was pasted with them."""
+
+    prose: str
+    pasted: str
+
+
+def split_turn(text: str) -> Turn:
+    """Split a turn; a turn of pasted lines alone has empty prose."""
+    text = clean(text[:MAX_TURN_CHARS])
+    fenced = "\n".join(_FENCE.findall(text))
+    lines = _FENCE.sub("\n", text).splitlines()
+    said = [line for line in lines if line.strip() and not _is_pasted(line)]
+    pasted = [line for line in lines if _is_pasted(line)]
+    return Turn("\n".join(said), "\n".join([fenced, *pasted]).strip())
+
+
+def clean(text: str) -> str:
+    """Normal quotes and composed letters, without invisible characters (format class Cf)."""
+    text = unicodedata.normalize("NFKC", text).translate(_CURLY)
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cf", "Cc"})
+
+
+def _is_pasted(line: str) -> bool:
+    if _LOG_LINE.match(line) and len(line) > 20:
+        return True
+    letters = sum(c.isalpha() or c.isspace() for c in line)
+    return len(line) > 40 and letters < 0.72 * len(line)

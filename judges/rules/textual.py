@@ -1,0 +1,53 @@
+"""Evidence in the person's words."""
+
+import re
+
+from judges.rules.lexicon import says
+from judges.rules.prose import Turn
+from judges.rules.view import SegmentView
+
+SAID = (
+    "failure",
+    "correction",
+    "repetition",
+    "escalation",
+    "undo",
+    "platform",
+    "lost_context",
+    "praise",
+    "approval",
+    "accepted_result",
+    "time_saved",
+    "learning",
+    "review",
+)
+"""Kinds of the lexicon that are evidence by themselves, each named `says_<kind>`."""
+
+MAX_PROSE_CHARS = 1_500
+"""Longer prose is a specification: its words describe a task more than they react."""
+
+_QUESTION = re.compile(r"[?？]")
+_BARE_COMMAND_WORDS = 3
+
+
+def textual_evidence(view: SegmentView) -> dict[str, float]:
+    """Names of evidence with strength 0 or 1; empty in the tail."""
+    turn = view.closing
+    if turn is None:
+        return {}
+    prose = turn.prose[:MAX_PROSE_CHARS]
+    evidence = {f"says_{kind}": float(says(kind, prose)) for kind in SAID}
+    evidence |= {
+        "asks": float(bool(_QUESTION.search(prose))),
+        "bare_command": float(_is_bare(turn)),
+        "long_specification": float(len(turn.prose) > MAX_PROSE_CHARS),
+        "pastes_failure": float(bool(turn.pasted) and says("failure", turn.pasted)),
+        "pastes": float(bool(turn.pasted)),
+        "handover": float(says("handover", turn.prose or turn.pasted)),
+    }
+    return evidence
+
+
+def _is_bare(turn: Turn) -> bool:
+    """A few words without anything pasted: a command or an answer."""
+    return not turn.pasted and len(turn.prose.split()) <= _BARE_COMMAND_WORDS
