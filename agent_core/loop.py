@@ -1,0 +1,127 @@
+"""The loop of the agent core: policy, tool calls, observations, until the turn ends."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agent_core.errors import ModelError
+from agent_core.plan import DEFAULT_PLAN, Plan, revise
+from agent_core.policy import Action, AgentState, AgentTurn, Policy, UserTurn
+from agent_core.recorder import Recorder
+from agent_core.session import Observation, ToolCall
+from agent_core.session_log import SessionLog
+from agent_core.toolkit import Toolbox
+from agent_core.toolkit.tool import failed
+
+Status = Literal["done", "gave_up", "step_limit", "interrupted"]
+
+DEFAULT_MAX_STEPS = 60
+_STOPPED = "Stopped after {steps} steps without an end."
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """How the agent's turn ended."""
+
+    status: Status
+    session_id: str
+    text: str
+    """What the agent said at the end: its claim, or why it gave up."""
+    steps: int
+    """Actions taken in this turn."""
+    plan: Plan
+
+
+class AgentSession:
+    """A conversation with the agent on one workspace; every event goes to its log."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        toolbox: Toolbox,
+        log: SessionLog,
+        recorder: Recorder | None = None,
+        watch: Callable[[AgentState], bool] | None = None,
+        max_steps: int = DEFAULT_MAX_STEPS,
+    ) -> None:
+        """`watch` is asked after every observation and interrupts the turn by True."""
+        self._policy = policy
+        self._log = log
+        self._recorder = recorder
+        self._watch = watch
+        self._max_steps = max_steps
+        self.state = AgentState((), DEFAULT_PLAN, toolbox)
+
+    def send(self, text: str) -> AgentResult:
+        """One turn of the user, worked on to its end; a ModelError is logged and raised."""
+        self._log.user(text)
+        self.state = replace(
+            self.state, turns=(*self.state.turns, UserTurn(text)), plan=DEFAULT_PLAN
+        )
+        try:
+            return self._work()
+        except KeyboardInterrupt:
+            return self._interrupted(0)
+        except ModelError as error:
+            self._log.event("api_error", type(error).__name__)
+            raise
+
+    def _work(self) -> AgentResult:
+        for step in range(1, self._max_steps + 1):
+            action = self._policy.next_action(self.state)
+            observations = tuple(self._observe(action))
+            self._remember(action, observations)
+            if ending := _ending(action, observations):
+                return self._result(ending, _last_words(action), step)
+            if self._watch is not None and self._watch(self.state):
+                return self._interrupted(step)
+        text = _STOPPED.format(steps=self._max_steps)
+        self._log.event("step_limit", text)
+        return self._result("step_limit", text, self._max_steps)
+
+    def _observe(self, action: Action) -> Iterator[Observation]:
+        for call in action.tool_calls:
+            unreadable = (action.unreadable or {}).get(call.call_id)
+            if unreadable is not None:
+                yield failed(call, "invalid_arguments", unreadable)
+            elif self._recorder is None:
+                yield self.state.toolbox.execute(call)
+            else:
+                yield self._recorder.recorded(call, self.state.toolbox.execute)
+
+    def _remember(self, action: Action, observations: tuple[Observation, ...]) -> None:
+        before = action.plan or self.state.plan
+        plan = revise(before, action.tool_calls, observations)
+        turns = (*self.state.turns, AgentTurn(action, observations))
+        changed = plan != self.state.plan
+        self.state = replace(self.state, turns=turns, plan=plan)
+        self._log.agent(action, observations, plan if changed else None)
+
+    def _interrupted(self, step: int) -> AgentResult:
+        self._log.event("interrupt", "[interrupted by the user]")
+        return self._result("interrupted", "", step)
+
+    def _result(self, status: Status, text: str, steps: int) -> AgentResult:
+        return AgentResult(status, self._log.session_id, text, steps, self.state.plan)
+
+
+def _ending(action: Action, observations: tuple[Observation, ...]) -> Status | None:
+    if not action.tool_calls:
+        return action.ending
+    submitted = _submission(action)
+    results = {observation.call_id: observation for observation in observations}
+    if submitted is None or results[submitted.call_id].is_error:
+        return None
+    return "gave_up" if submitted.arguments.get("status") == "gave_up" else "done"
+
+
+def _submission(action: Action) -> ToolCall | None:
+    return next((call for call in action.tool_calls if call.name == "submit"), None)
+
+
+def _last_words(action: Action) -> str:
+    submitted = _submission(action)
+    if submitted is None:
+        return action.text
+    return str(submitted.arguments.get("summary", action.text))

@@ -1,0 +1,123 @@
+"""The policy that needs no model: it carries out the mechanical remedy of a playbook.
+
+The task's text names what failed in two lines, `tool: NAME` and `error class: CLASS`; the first
+playbook that applies to them decides. All work goes through the tools, as with a model.
+"""
+
+import re
+import shlex
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from agent_core.plan import Plan
+from agent_core.playbook import Playbook, load_playbooks
+from agent_core.policy import Action, AgentState, Ending, UserTurn
+from agent_core.remedies import TOOLS, Change, NothingToDoError, changes, files_needed
+from agent_core.session import Observation, ToolCall
+
+CHECK = f"python -m agent_core.toolkit {shlex.quote(TOOLS)}"
+
+_Work = Generator[Action, tuple[Observation, ...], None]
+_Texts = Generator[Action, tuple[Observation, ...], dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureKind:
+    """The tool and error class that a patch task is about."""
+
+    tool: str
+    error_class: str
+
+
+def failure_kind(task: str) -> FailureKind | None:
+    """The kind of failure that a task's text names; None where it names none."""
+    tool = re.search(r"^\W*tool:\s*`?(\w+)", task, re.IGNORECASE | re.MULTILINE)
+    failure = re.search(r"^\W*error[ _]class:\s*`?(\w+)", task, re.IGNORECASE | re.MULTILINE)
+    return FailureKind(tool.group(1), failure.group(1)) if tool and failure else None
+
+
+class PlaybookPolicy:
+    """One session's worth of work; every turn of the user is a task of its own."""
+
+    def __init__(self, playbooks: Sequence[Playbook] | None = None) -> None:
+        self._playbooks = load_playbooks() if playbooks is None else tuple(playbooks)
+        self._calls = 0
+        self._work: _Work | None = None
+
+    @property
+    def name(self) -> str:
+        """Stands where a model's name would."""
+        return "playbook"
+
+    def next_action(self, state: AgentState) -> Action:
+        """The remedy's next step, or the submission that ends it."""
+        last = state.turns[-1]
+        if isinstance(last, UserTurn):
+            self._work = self._worked(last.text)
+            return next(self._work)
+        if self._work is None:
+            return Action("There is no task.", ending="gave_up")
+        return self._work.send(last.observations)
+
+    def _worked(self, task: str) -> _Work:
+        try:
+            summary = yield from self._carried_out(task)
+        except NothingToDoError as error:
+            yield from self._submitted(f"Nothing was changed: {error}.", "gave_up")
+        else:
+            yield from self._submitted(summary, "done")
+
+    def _carried_out(self, task: str) -> Generator[Action, tuple[Observation, ...], str]:
+        kind = failure_kind(task)
+        if kind is None:
+            raise NothingToDoError("the task names no tool and error class")
+        playbook = self._playbook(kind)
+        remedy = playbook.front.remedy
+        texts = yield from self._read(files_needed(remedy, kind.tool), playbook.plan())
+        edits = changes(remedy, kind.tool, kind.error_class, texts)
+        yield from self._edited(edits)
+        checked = yield from self._checked()
+        files = ", ".join(edit.path for edit in edits)
+        return f"{playbook.front.summary} Changed {files}. {checked}"
+
+    def _playbook(self, kind: FailureKind) -> Playbook:
+        for playbook in self._playbooks:
+            if playbook.applies_to(kind.tool, kind.error_class):
+                return playbook
+        raise NothingToDoError(f"no playbook applies to {kind.error_class} in {kind.tool}")
+
+    def _read(self, paths: Sequence[str], plan: Plan) -> _Texts:
+        calls = [self._call("read_file", path=path) for path in paths]
+        action = Action("I read what the playbook changes.", tuple(calls), plan=plan)
+        observations = yield action
+        for path, observation in zip(paths, observations, strict=True):
+            if observation.is_error:
+                raise NothingToDoError(f"{path} could not be read ({observation.error_class})")
+        return {path: one.content for path, one in zip(paths, observations, strict=True)}
+
+    def _edited(self, edits: Sequence[Change]) -> Generator[Action, tuple[Observation, ...], None]:
+        for edit in edits:
+            call = self._call(
+                "edit_file", path=edit.path, old_text=edit.old_text, new_text=edit.new_text
+            )
+            (observed,) = yield Action(f"I change {edit.path}.", (call,))
+            if observed.is_error:
+                raise NothingToDoError(f"{edit.path} could not be edited ({observed.error_class})")
+
+    def _checked(self) -> Generator[Action, tuple[Observation, ...], str]:
+        call = self._call("run_command", command=CHECK)
+        (observed,) = yield Action("I check that all tools still load.", (call,))
+        if not observed.is_error:
+            return "All tools still load."
+        if observed.error_class == "permission":  # no sandbox here; the gates will say so too
+            return "The check could not be run."
+        raise NothingToDoError(f"the tools do not load any more ({observed.error_class})")
+
+    def _submitted(self, summary: str, status: Ending) -> _Work:
+        while True:
+            call = self._call("submit", summary=summary, status=status)
+            yield Action(summary, (call,), ending=status)
+
+    def _call(self, tool: str, **arguments: object) -> ToolCall:
+        self._calls += 1
+        return ToolCall(f"call-{self._calls}", tool, arguments)
