@@ -102,7 +102,7 @@ def _write_tables(
     tables = [table for table in load_tables() if publication.mode in table.modes]
     connection.execute(load_views())
     connection.execute(_detail_macro(publication))
-    computed = _computed(connection)
+    computed = {**_computed(connection), "withheld": _withheld_rows({})}
     for name, frame in computed.items():
         connection.register(f"computed_{name}", frame)
     try:
@@ -110,7 +110,7 @@ def _write_tables(
         connection.register("computed_withheld", _withheld_rows(withheld))
         return {table.name: _copy(connection, table, draft) for table in tables}
     finally:
-        for name in [*computed, "withheld"]:
+        for name in computed:
             connection.unregister(f"computed_{name}")
 
 
@@ -137,12 +137,11 @@ def _computed(connection: duckdb.DuckDBPyConnection) -> dict[str, pl.DataFrame]:
 def _read(
     connection: duckdb.DuckDBPyConnection, table: str, schema: Mapping[str, pl.DataType]
 ) -> pl.DataFrame:
-    return connection.sql(f"SELECT {', '.join(schema)} FROM {table}").pl().cast(dict(schema))
+    frame: pl.DataFrame = connection.sql(f"SELECT {', '.join(schema)} FROM {table}").pl()
+    return frame.cast(dict(schema))
 
 
-def _select(
-    connection: duckdb.DuckDBPyConnection, table: Table, publication: Publication
-) -> int:
+def _select(connection: duckdb.DuckDBPyConnection, table: Table, publication: Publication) -> int:
     """Make `snapshot_<table>` the rows to publish; how many the floors withhold."""
     selection, kept = table.selection(publication), table.above_floors(publication)
     columns = ", ".join(f'"{column.name}"' for column in table.columns)

@@ -45,7 +45,9 @@ class Table:
             return f"SELECT {self._columns(publication, 'NULL')} WHERE false"
         extra = "".join(
             f", {expression} AS floor_{unit}"
-            for unit, expression in zip(("sessions", "users"), self._floors(publication), strict=False)
+            for unit, expression in zip(
+                ("sessions", "users"), self._floors(publication), strict=False
+            )
         )
         return f"SELECT {self._columns(publication)}{extra} FROM ({self.query})"
 
@@ -62,9 +64,14 @@ class Table:
     def _columns(self, publication: Publication, value: str | None = None) -> str:
         emptied = self.team_null if publication.mode == "team" else ()
         return ", ".join(
-            f'CAST({_empty(c) if c.name in emptied else value or c.name} AS {c.type}) AS "{c.name}"'
-            for c in self.columns
+            _cast(column, _empty(column) if column.name in emptied else value)
+            for column in self.columns
         )
+
+
+def _cast(column: Column, value: str | None) -> str:
+    name = f'"{column.name}"'
+    return f"CAST({value or name} AS {column.type}) AS {name}"
 
 
 def _empty(column: Column) -> str:

@@ -22,8 +22,8 @@ SELECT s.*, s.outcome AS stated_outcome,
          WHEN v.session_key IS NULL THEN 'waiting'
          WHEN v.status = 'judged' AND NOT v.current THEN 'waiting'
          ELSE v.status END AS status,
-    CASE status WHEN 'excluded' THEN s.exclusion
-        WHEN 'pending' THEN v.reason WHEN 'unscored' THEN v.reason END AS reason,
+    CASE WHEN s.exclusion IS NOT NULL THEN s.exclusion
+         WHEN v.status <> 'judged' THEN v.reason END AS reason,
     v.judge, v.model, coalesce(v.summary, '') AS summary, v.friction_score, v.delight_score,
     coalesce(c.friction_moments, 0) AS friction_moments,
     coalesce(c.delight_moments, 0) AS delight_moments
@@ -35,7 +35,7 @@ CREATE OR REPLACE TEMP MACRO published_tool(name) AS
 
 -- A JSON list as texts; a single value as a list of one.
 CREATE OR REPLACE TEMP MACRO json_texts(value) AS
-    CASE json_type(value) WHEN 'ARRAY' THEN value->>'$[*]'
+    CASE coalesce(json_type(value), 'NULL') WHEN 'ARRAY' THEN value->>'$[*]'
         WHEN 'NULL' THEN [] ELSE [value->>'$'] END;
 
 -- Current facet values, one row for each entry of a list.
