@@ -1,0 +1,78 @@
+"""Tokens of Codex's model calls, from running totals that repeat and start anew."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agent_core.session import Step, Tokens
+from pipelines.sources.fields import count_of, mapping_of
+
+
+class CallUsage:
+    """Turns `token_count` events into the tokens of single calls.
+
+    A call's event follows its steps: all agent steps since the event before share one
+    `api_call_id`, and the last of them carries the tokens.
+    """
+
+    def __init__(self) -> None:
+        self._total: Tokens | None = None
+        self._uncounted: list[int] = []
+        self._last_step: int | None = None
+        self._tokens: dict[int, Tokens] = {}
+        self._calls: dict[int, str] = {}
+
+    def note_step(self, position: int) -> None:
+        """An agent step stands at `position`."""
+        self._uncounted.append(position)
+        self._last_step = position
+
+    def count(self, place: str, info: Mapping[str, Any]) -> None:
+        """A `token_count` event; without numbers, or a repetition, it changes nothing."""
+        spent = self._spent(info)
+        if spent == Tokens() or self._last_step is None:
+            return
+        before = self._tokens.get(self._last_step, Tokens())
+        self._tokens[self._last_step] = _combine(before, spent, 1)
+        for position in self._uncounted:
+            self._calls[position] = place
+        self._uncounted = []
+
+    def spread(self, steps: Sequence[Step]) -> list[Step]:
+        """The steps with what their calls cost."""
+        return [
+            replace(step, tokens=self._tokens.get(i), api_call_id=self._calls.get(i))
+            if i in self._calls
+            else step
+            for i, step in enumerate(steps)
+        ]
+
+    def _spent(self, info: Mapping[str, Any]) -> Tokens:
+        last, total = (_tokens(mapping_of(info, f"{x}_token_usage")) for x in ("last", "total"))
+        if total == Tokens():
+            return last
+        before, self._total = self._total, total
+        if before is None:
+            return total if last == Tokens() else last
+        spent = _combine(total, before, -1)
+        # Totals that fell were started anew: a resumed session, or one after a compaction.
+        is_anew = total.input < before.input or total.output < before.output
+        return (total if last == Tokens() else last) if is_anew else spent
+
+
+def _tokens(usage: Mapping[str, Any]) -> Tokens:
+    return Tokens(
+        count_of(usage, "input_tokens"),
+        count_of(usage, "cached_input_tokens"),
+        count_of(usage, "output_tokens"),
+        count_of(usage, "reasoning_output_tokens"),
+    )
+
+
+def _combine(a: Tokens, b: Tokens, sign: int) -> Tokens:
+    return Tokens(
+        max(0, a.input + sign * b.input),
+        max(0, a.cached + sign * b.cached),
+        max(0, a.output + sign * b.output),
+        max(0, a.reasoning + sign * b.reasoning),
+    )

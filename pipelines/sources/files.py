@@ -1,0 +1,124 @@
+"""From paths to sessions: which files there are, what each is, and what it holds."""
+
+import os
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from agent_core.errors import BadInputError
+from pipelines.sources.atif import Atif
+from pipelines.sources.claude_code import ClaudeCode
+from pipelines.sources.codex import Codex
+from pipelines.sources.log_file import LogFile, UnreadableError
+from pipelines.sources.openai_chat import OpenAIChat
+from pipelines.sources.reading import FileReading, Source
+from pipelines.sources.recognition import is_metadata, likely_format
+
+FORMATS: Mapping[str, Source] = MappingProxyType(
+    # The first that recognises a file reads it: the particular before the general.
+    {source.name: source for source in (Atif(), ClaudeCode(), Codex(), OpenAIChat())}
+)
+
+
+def read_file(path: Path, *, format_name: str | None = None) -> FileReading:
+    """The sessions of one file, whose format its content decides unless it is named.
+
+    Never raises for what a file contains; BadInputError for a format name that is not in
+    `FORMATS`.
+    """
+    if format_name is not None and format_name not in FORMATS:
+        raise BadInputError(f"unknown format {format_name!r}; known are {', '.join(FORMATS)}")
+    try:
+        return read_log(LogFile(path), format_name)
+    except UnreadableError as error:
+        return FileReading(path, "unreadable", detail=str(error))
+    except MemoryError:
+        return FileReading(path, "unreadable", detail="too large for the memory of this machine")
+    except Exception as error:  # noqa: BLE001 - the edge of one file: the others must be read
+        return FileReading(path, "unreadable", format_name, detail=_where(error))
+
+
+def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
+    """The sessions of one opened file; UnreadableError when its bytes cannot be had."""
+    if not log.data.strip(b"\0 \t\r\n"):
+        return FileReading(log.path, "empty", detail=_stream_detail(log))
+    if format_name is None and is_metadata(log.head):
+        return FileReading(log.path, "metadata", detail="stands beside a log; holds no session")
+    source = FORMATS[format_name] if format_name else _detect(log)
+    if source is None:
+        return FileReading(log.path, "unknown", detail=_unknown_detail(log))
+    parsed = source.read(log)
+    torn = log.torn_line if log.is_line_based else None
+    return FileReading(
+        log.path,
+        "read",
+        source.name,
+        _read_detail(log, torn, has_sessions=bool(parsed.sessions)),
+        len(log.records) if log.is_line_based else 1,
+        parsed.sessions,
+        parsed.quarantined,
+        torn,
+    )
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Every regular file at or below the paths, hidden folders included, sorted.
+
+    A file that several paths or links lead to comes once. BadInputError for a path that does
+    not exist.
+    """
+    found: dict[tuple[int, int], Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise BadInputError(f"no such file or folder: {path}; check the path")
+        for file in sorted(_walk(path)):
+            status = file.stat()
+            found.setdefault((status.st_dev, status.st_ino), file)
+    return sorted(found.values())
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(path, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders.sort()
+        yield from (file for name in names if (file := Path(folder, name)).is_file())
+
+
+def _detect(log: LogFile) -> Source | None:
+    return next((source for source in FORMATS.values() if source.detect(log.head)), None)
+
+
+def _unknown_detail(log: LogFile) -> str:
+    name = likely_format(log.data, log.head)
+    if name:
+        return f"looks like {name}; not read yet"
+    if log.head.document is None and not log.head.records:
+        return "not JSON"
+    return "JSON of a form that is no known log"
+
+
+def _read_detail(log: LogFile, torn: int | None, *, has_sessions: bool) -> str | None:
+    notes = [
+        None if has_sessions else "no conversation in it",
+        f"line {torn} is cut off and waits for its rest" if torn else None,
+        _stream_detail(log),
+    ]
+    return "; ".join(filter(None, notes)) or None
+
+
+def _stream_detail(log: LogFile) -> str | None:
+    return "the compressed stream ends early" if log.is_cut_short else None
+
+
+def _where(error: Exception) -> str:
+    """The kind of a failure and the line of code it came from, without the text of either."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"

@@ -1,0 +1,108 @@
+"""Whether a tool's result is a failure, where a format has no flag for it."""
+
+import re
+from typing import Any
+
+from agent_core.session import Observation
+from agent_core.signature import classify_error, error_signature
+from pipelines.sources.fields import text_of
+from pipelines.sources.json_text import NotJsonError, decode
+
+_REJECTION = re.compile(
+    r"The user doesn't want to (?:proceed with this tool use|take this action)"
+    r"|User rejected|(?:exec command|patch|tool call|command) rejected by (?:the )?user",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(
+    r"(?:the user said:|The user provided the following reason for the rejection:)\s*", re.I
+)
+_COMMENT_END = re.compile(r"\n+Note: The user's next message may contain a correction")
+# Codex writes the code into a header that ends with the line "Output:"; what follows is the
+# command's own text, which may say anything.
+_EXIT_CODE = re.compile(
+    r"^(?:Exit code:? |Process exited with code |exited with code |Command failed with exit code )"
+    r"(-?\d+)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_RETURN_CODE = re.compile(r"\s*<returncode>\s*(-?\d+)\s*</returncode>")
+_FAILED_START = re.compile(
+    r"\s*(?:<tool_use_error>|error:|error executing|traceback \(most recent call last\)"
+    r"|apply_patch verification failed|failed to parse function arguments|unsupported call"
+    r"|execution error:|exec_command failed|script failed|script error|aborted by user"
+    r"|full-history forked agents inherit|write_stdin failed|\w+ must be at least \d+$"
+    r"|(?:\w+error|\w+exception): )",
+    re.IGNORECASE,
+)
+_HEADER_CHARS = 600
+_FAILURE_JSON_CHARS = 20_000
+
+
+def observe(
+    content: str, *, call_id: str | None, is_error: bool, source_ref: str | None
+) -> Observation:
+    """An observation with its error class and signature filled in."""
+    if not is_error:
+        return Observation(call_id, content, source_ref=source_ref)
+    error_class = "rejected" if is_rejection(content) else classify_error(content)
+    return Observation(call_id, content, True, error_class, error_signature(content), source_ref)
+
+
+def looks_failed(content: str) -> bool:
+    """Whether the text of a result says by its form that the call failed."""
+    header = content[:_HEADER_CHARS].split("\nOutput:", 1)[0]
+    if match := _RETURN_CODE.match(header) or _EXIT_CODE.search(header):
+        return int(match.group(1)) != 0
+    return bool(_FAILED_START.match(header) or is_rejection(header)) or _is_error_object(content)
+
+
+def is_rejection(content: str) -> bool:
+    """Whether the person refused the call."""
+    return bool(_REJECTION.match(content.lstrip()))
+
+
+def rejection_comment(content: str) -> str:
+    """What the person said when refusing a call, else an empty string."""
+    match = _COMMENT.search(content)
+    return _COMMENT_END.split(content[match.end() :], 1)[0].strip() if match else ""
+
+
+def codex_result(output: Any) -> tuple[str, bool]:
+    """Text of a Codex output and whether it failed: a text, a list of parts, a JSON object or
+    the JSON text of one (`{"output", "metadata": {"exit_code"}}`).
+    """
+    if isinstance(output, str):
+        unpacked = _unpack(output)
+        if not isinstance(unpacked, dict):
+            return output, looks_failed(output)
+        output = unpacked
+    if isinstance(output, list):
+        texts = [text_of(part, "text") for part in output if isinstance(part, dict)]
+        return "\n".join(text for text in texts if text), looks_failed(next(iter(texts), ""))
+    if not isinstance(output, dict):
+        return "", False
+    text, failed = codex_result(output.get("output", output.get("content")))
+    metadata = output.get("metadata")
+    code = metadata.get("exit_code") if isinstance(metadata, dict) else output.get("exit_code")
+    return text, failed or code not in (0, None) or output.get("success") is False
+
+
+def _unpack(output: str) -> Any:
+    """The object in a JSON text that wraps an output; None for any other text."""
+    if not output.startswith("{") or '"output"' not in output:
+        return None
+    try:
+        value = decode(output.encode("utf-8", "replace"))
+    except NotJsonError:
+        return None
+    return value if isinstance(value, dict) and "output" in value else None
+
+
+def _is_error_object(content: str) -> bool:
+    """Whether a result is a JSON object whose first key is a filled `error`."""
+    if not re.match(r'\s*\{\s*"error"\s*:', content) or len(content) > _FAILURE_JSON_CHARS:
+        return False
+    try:
+        value = decode(content.encode("utf-8", "replace"))
+    except NotJsonError:
+        return False
+    return isinstance(value, dict) and bool(value.get("error"))
