@@ -3,7 +3,7 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -94,6 +94,13 @@ class Config(_Section):
     forge: ForgeConfig = ForgeConfig()
     agent: AgentConfig = AgentConfig()
 
+    def value_of(self, key: str) -> Any:
+        """The value of a dotted key."""
+        found: Any = self
+        for part in key.split("."):
+            found = getattr(found, part)
+        return found
+
     @property
     def min_sessions(self) -> int:
         """The floor of sessions for everything that is published."""
@@ -137,4 +144,18 @@ def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
             keys += config_keys(section, f"{prefix}{name}.")
         else:
             keys.append(prefix + name)
+    return keys
+
+
+def given_keys(path: Path) -> set[str]:
+    """The dotted keys that the file at `path` sets; none where it does not exist."""
+    if not path.exists():
+        return set()
+    return set(_dotted(tomllib.loads(path.read_text(encoding="utf-8"))))
+
+
+def _dotted(table: dict[str, Any], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for name, value in table.items():
+        keys += _dotted(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
     return keys

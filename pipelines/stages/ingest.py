@@ -36,11 +36,12 @@ def ingest(
         changed = _changed_files(connection, found)
         to_read = sorted({*changed, *_companions(connection, changed)})
     counts: Counter[str] = Counter(files=len(found), unchanged=len(found) - len(changed))
+    done = 0
     for batch in read_batches(to_read, context.config.sources, format_name):
         with context.warehouse() as connection, transaction(connection):
             counts.update(_write(connection, batch, context.clock()))
-        counts["files_read"] += len(batch)
-        context.progress("files read", counts["files_read"], len(to_read))
+        done += len(batch)
+        context.progress("files read", done, len(to_read))
     return dict(counts)
 
 

@@ -32,5 +32,5 @@ def query(
     sql: str,
     parameters: list[object] | dict[str, object] | None = None,
 ) -> pl.DataFrame:
-    """The result of `sql` as a frame."""
-    return connection.execute(sql, parameters or []).pl()
+    """The result of `sql` as a frame; times come in UTC."""
+    return connection.sql(sql, params=parameters or None).pl()

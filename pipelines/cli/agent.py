@@ -1,0 +1,41 @@
+"""The verb `agent`: the bundled core at work on a task of yours."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent_core.errors import BadInputError
+from pipelines.cli.options import ask_consent, options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command."""
+    app.command()(agent)
+
+
+def agent(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(help="What to do, in words.")],
+    repo: Annotated[Path, typer.Option(help="The folder to work in.")] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to send text to the model.")] = False,
+) -> None:
+    """Work on a task with the configured model; the session is logged in the home."""
+    from pipelines.agent_task import work_on
+
+    given = options(context)
+    if not repo.is_dir():
+        raise BadInputError(f"--repo {repo}: not a folder")
+    prepared = given.context("agent")
+    config = prepared.config.judge
+    ask_consent(f"the task and files of {repo}", config.base_url, yes=yes or config.consent)
+    result = work_on(prepared, task, repo.resolve())
+    given.print(
+        {"status": result.status, "session_id": result.session_id, "text": result.text},
+        lambda: (
+            f"{result.text}\n\n{result.status}; session {result.session_id} is logged in "
+            f"{prepared.home.sessions}"
+        ),
+    )
+    if result.status != "done":
+        raise typer.Exit(1)

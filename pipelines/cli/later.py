@@ -1,0 +1,47 @@
+"""Verbs of the contract whose stage is not built yet: they say so and exit with 1."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent_core.errors import NotBuiltError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    app.command("ingest-errors")(ingest_errors)
+    for verb in (calibrate, review, watch, purge):
+        app.command()(verb)
+
+
+def ingest_errors(files: Annotated[list[Path], typer.Argument(help="Error logs.")]) -> None:
+    """Error logs, JSON lines or OTLP logs. Not built yet."""
+    raise NotBuiltError("ingest-errors is not built yet: error logs are not read")
+
+
+def calibrate(labels: Annotated[Path, typer.Argument(help="Label rows, JSON lines.")]) -> None:
+    """Measure the judge against labels. Not built yet."""
+    raise NotBuiltError(
+        "calibrate is not built yet; `make bench` measures the rules judge on the shared labels"
+    )
+
+
+def review() -> None:
+    """Say which verdicts are wrong. Not built yet."""
+    raise NotBuiltError("review is not built yet; signals export moments lists the verdicts")
+
+
+def watch() -> None:
+    """Follow live logs. Not built yet."""
+    raise NotBuiltError("watch is not built yet; signals run reads what has grown")
+
+
+def purge(
+    older_than: Annotated[str | None, typer.Option(help="Such as 30d.")] = None,
+    session: Annotated[str | None, typer.Option(help="A session's id.")] = None,
+    user: Annotated[str | None, typer.Option(help="A user's id.")] = None,
+    project: Annotated[str | None, typer.Option(help="A project's folder.")] = None,
+) -> None:
+    """Remove raw text everywhere. Not built yet."""
+    raise NotBuiltError("purge is not built yet: nothing was removed; delete the home to erase all")

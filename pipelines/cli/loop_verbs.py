@@ -1,0 +1,157 @@
+"""Verbs of the loop: run, ingest, judge, evolve, cluster, breaches."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from agent_core.errors import NotBuiltError
+from pipelines.cli.options import Options, ask_consent, options
+
+_PATHS = typer.Argument(help="Files or folders with logs.", show_default=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    for verb in (demo, run, ingest, judge, evolve, cluster, breaches):
+        app.command()(verb)
+
+
+def demo(
+    context: typer.Context,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the demo's home first.")] = False,
+) -> None:
+    """The whole loop on the sample logs in data/, in the home `.demo` (or --home DIR)."""
+    from pipelines.demo import run_demo
+
+    given = options(context)
+    run_demo(given, fresh=fresh)
+
+
+def run(context: typer.Context, paths: Annotated[list[Path] | None, _PATHS] = None) -> None:
+    """Ingest to publish, as the Dagster job; without PATH the known log folders of this user."""
+    from pipelines.sources import find_files
+
+    given = options(context)
+    prepared = given.context("run")
+    if paths:
+        find_files(paths)  # a path that is missing is said before anything starts
+    from pipelines.job import run_job_in_process
+
+    run_job_in_process(prepared.home, paths or [])
+    _print_report(given)
+
+
+def _print_report(given: Options) -> None:
+    from pipelines.report import read_report, report_as_dict, report_as_text
+
+    report = read_report(given.home.snapshots)
+    given.print(report_as_dict(report), lambda: report_as_text(report))
+
+
+def ingest(
+    context: typer.Context,
+    paths: Annotated[list[Path], _PATHS],
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="Read every file as this format.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay and read what grows.")] = False,
+) -> None:
+    """Read logs into the warehouse; what has not changed is not read again."""
+    from pipelines import loop
+    from pipelines.runs import run_stage
+    from pipelines.stages.ingest import ingest as ingest_stage
+
+    if follow:
+        raise NotBuiltError("ingest --follow is not built yet; run ingest again for what is new")
+    given = options(context)
+    prepared = given.context("ingest")
+    counts = run_stage(
+        prepared, "ingest", lambda: ingest_stage(prepared, paths, format_name=format_name)
+    )
+    counts |= loop.run_stages(prepared, loop.sessions)["sessions"]
+    given.print(counts)
+
+
+def judge(
+    context: typer.Context,
+    judge_name: Annotated[
+        Literal["rules", "llm", "cascade"] | None, typer.Option("--judge", help="Who judges.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Judge at most so many.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(min=1, help="Stop at so many.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to send text to the model.")] = False,
+) -> None:
+    """Judge the sessions that have no verdict yet."""
+    from pipelines import loop
+    from pipelines.judging import make_judge
+    from pipelines.runs import run_stage
+    from pipelines.stages.judgements import judge_sessions
+
+    given = options(context)
+    prepared = given.context("judge")
+    name = judge_name or prepared.config.judge.judge
+    if name == "cascade" or budget_tokens is not None:
+        raise NotBuiltError(
+            "the cascade and its token budget are not built yet; use --judge rules or --judge llm, "
+            "with --limit N to bound what is sent"
+        )
+    if name == "llm":
+        config = prepared.config.judge
+        ask_consent("the text of sessions", config.base_url, yes=yes or config.consent)
+    judge_ = make_judge(prepared, name)
+    counts = run_stage(
+        prepared,
+        "judgements",
+        lambda: judge_sessions(prepared, judge_, limit=limit, needs_idle=name == "llm"),
+    )
+    loop.run_stages(prepared, loop.moments)
+    given.print(counts)
+
+
+def evolve(context: typer.Context) -> None:
+    """Embed, cluster, fill facets and propose what the schema has no name for."""
+    from pipelines import loop
+
+    given = options(context)
+    counts = loop.run_stages(given.context("evolve"), loop.embeddings, loop.clusters, loop.facets)
+    given.print({f"{stage}: {key}": n for stage, of in counts.items() for key, n in of.items()})
+
+
+def cluster(
+    context: typer.Context,
+    texts: Annotated[Path, typer.Argument(help='JSON lines {"id", "text"}.')],
+    assign: Annotated[
+        Literal["all", "core"], typer.Option(help="all: no noise; core: -1 is noise.")
+    ] = "all",
+) -> None:
+    """Cluster any texts; rows {"id", "cluster", "name"} on stdout."""
+    from pipelines.clustering_texts import cluster_file
+
+    for row in cluster_file(texts, options(context).config().embedding, assign):
+        print(json.dumps(row, ensure_ascii=False))
+
+
+def breaches(context: typer.Context) -> None:
+    """Compare the newest releases with the ones before; open tasks for what rose."""
+    from pipelines import loop
+    from pipelines.warehouse import query
+
+    given = options(context)
+    prepared = given.context("breaches")
+    loop.run_stages(prepared, loop.breaches, loop.patch_tasks)
+    with prepared.warehouse() as connection:
+        rows = query(
+            connection, "FROM breaches WHERE run_id = ? ORDER BY q_value", [prepared.run_id]
+        ).to_dicts()
+    given.print(rows, lambda: "\n".join(_breach_line(row) for row in rows) or "no breach")
+
+
+def _breach_line(row: dict[str, object]) -> str:
+    where = " ".join(str(row[key]) for key in ("tool", "error_class") if row[key])
+    return (
+        f"{row['agent']} {row['release']}: {row['type']} {where} in {row['rate']:.0%} of sessions "
+        f"(95 % {row['rate_low']:.0%} to {row['rate_high']:.0%}), before {row['baseline_rate']:.0%}"
+        f", q = {row['q_value']:.2g}; task {row['task_id'] or 'none'}"
+    )

@@ -1,0 +1,84 @@
+"""Global options, and what every verb is given."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from agent_core.errors import BadInputError
+from pipelines.config import Config, load_config
+from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from pipelines.context import Context
+
+DEFAULT_HOME = "~/.signals"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What stands before the verb."""
+
+    home: Home
+    json_output: bool
+
+    @staticmethod
+    def of(home: str | None, *, json_output: bool) -> "Options":
+        """Options for the home named, or the default one."""
+        return Options(Home(Path(home or DEFAULT_HOME).expanduser().absolute()), json_output)
+
+    def config(self) -> Config:
+        """The configuration of the home. Raises ConfigError."""
+        return load_config(self.home.config)
+
+    def context(self, verb: str) -> "Context":
+        """The context of one verb, in a prepared home. Raises HomeError or ConfigError."""
+        from pipelines.context import Context, new_run_id
+
+        home = self.home.prepare()
+        return Context(
+            home, self.config(), new_run_id(datetime.now(UTC)), verb, progress=_show_progress
+        )
+
+    def print(self, result: Any, text: Callable[[], str] | None = None) -> None:
+        """Print `result` as JSON where asked for, else the text (default: a line a count)."""
+        if self.json_output:
+            print(json.dumps(result, default=str, ensure_ascii=False))
+        else:
+            print(text() if text else _counts(result))
+
+
+def options(context: typer.Context) -> Options:
+    """The global options of an invocation."""
+    found = context.obj
+    assert isinstance(found, Options)
+    return found
+
+
+def ask_consent(what: str, endpoint: str, *, yes: bool) -> None:
+    """Ask before anything is sent to a model. Raises BadInputError without a yes."""
+    if yes:
+        return
+    question = f"Send {what}, secrets redacted, to {endpoint}?"
+    if not sys.stdin.isatty():
+        raise BadInputError(f"{question} Nobody to ask here: agree with --yes")
+    if not typer.confirm(question):
+        raise BadInputError("nothing was sent")
+
+
+def _counts(result: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name.replace('_', ' '):<42} {value}" for name, value in result.items())
+
+
+def _show_progress(what: str, done: int, total: int) -> None:
+    """One line on a terminal, rewritten; nothing where the output is not watched."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return
+    end = "\n" if done >= total else ""
+    print(f"\r{what}: {done} of {total}", end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,162 @@
+"""Dagster definitions: the stages as assets, a daily schedule, a sensor for new logs, checks.
+
+The home is named by SIGNALS_HOME. Steps run in one process, one after the other: the warehouse
+has one writer.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from agent_core.errors import BadInputError
+from pipelines import loop
+from pipelines.config import load_config
+from pipelines.context import Context
+from pipelines.home import Home
+from pipelines.known_folders import log_folders
+from pipelines.runs import run_stage
+from pipelines.sources import find_files
+
+JOB_NAME = "signals_run"
+
+
+class SignalsHome(dg.ConfigurableResource[Context]):
+    """The home that a run works on."""
+
+    home: str
+
+    def context_of(self, run_id: str) -> Context:
+        """The context of a run in this home."""
+        home = Home(Path(self.home).expanduser()).prepare()
+        return Context(home, load_config(home.config), run_id, "run")
+
+
+class IngestConfig(dg.Config):
+    """What a run reads; empty: the known log folders of this user."""
+
+    paths: list[str] = Field(default_factory=list)
+
+
+@dg.asset(group_name="sessions", description=loop.ingest_logs.__doc__)
+def ingest(
+    context: dg.AssetExecutionContext, config: IngestConfig, signals: SignalsHome
+) -> dg.MaterializeResult[None]:
+    run = signals.context_of(context.run.run_id)
+    paths = [Path(path) for path in config.paths]
+    counts = run_stage(run, "ingest", lambda: loop.ingest_logs(run, paths))
+    return dg.MaterializeResult(metadata=counts)
+
+
+def _stage_asset(
+    stage: Callable[[Context], Mapping[str, int]], group: str, after: list[str]
+) -> dg.AssetsDefinition:
+    @dg.asset(name=stage.__name__, group_name=group, deps=after, description=stage.__doc__)
+    def wrapped(
+        context: dg.AssetExecutionContext, signals: SignalsHome
+    ) -> dg.MaterializeResult[None]:
+        run = signals.context_of(context.run.run_id)
+        counts = run_stage(run, stage.__name__, lambda: stage(run))
+        return dg.MaterializeResult(metadata=counts)
+
+    return wrapped
+
+
+_ASSETS = [
+    ingest,
+    _stage_asset(loop.sessions, "sessions", ["ingest"]),
+    _stage_asset(loop.judgements, "verdicts", ["sessions"]),
+    _stage_asset(loop.moments, "verdicts", ["judgements"]),
+    _stage_asset(loop.embeddings, "facets", ["moments"]),
+    _stage_asset(loop.clusters, "facets", ["embeddings"]),
+    _stage_asset(loop.facets, "facets", ["clusters"]),
+    _stage_asset(loop.breaches, "repair", ["moments"]),
+    _stage_asset(loop.patch_tasks, "repair", ["breaches"]),
+    _stage_asset(loop.snapshot, "published", ["facets", "patch_tasks"]),
+]
+
+
+def _check(run: Context, sql: str) -> dg.AssetCheckResult:
+    with run.warehouse() as connection:
+        found = int(connection.execute(sql).fetchall()[0][0])
+    return dg.AssetCheckResult(passed=found == 0, metadata={"found": found})
+
+
+@dg.asset_check(asset="sessions", description="No step counts in two sessions.")
+def each_step_counts_once(
+    context: dg.AssetCheckExecutionContext, signals: SignalsHome
+) -> dg.AssetCheckResult:
+    return _check(
+        signals.context_of(context.run.run_id),
+        """
+        SELECT count(*) FROM (
+            SELECT content_id FROM steps JOIN sessions USING (session_key)
+            WHERE content_id IS NOT NULL AND NOT is_copied_context AND conversion_of IS NULL
+            GROUP BY content_id HAVING count(DISTINCT session_key) > 1)
+        """,
+    )
+
+
+@dg.asset_check(asset="moments", blocking=True, description="Every moment is at a step there is.")
+def moments_point_at_steps(
+    context: dg.AssetCheckExecutionContext, signals: SignalsHome
+) -> dg.AssetCheckResult:
+    return _check(
+        signals.context_of(context.run.run_id),
+        "SELECT count(*) FROM moments ANTI JOIN steps USING (session_key, source_ref)",
+    )
+
+
+@dg.asset_check(asset="judgements", description="Every selected session has a verdict or a reason.")
+def coverage_adds_up(
+    context: dg.AssetCheckExecutionContext, signals: SignalsHome
+) -> dg.AssetCheckResult:
+    return _check(
+        signals.context_of(context.run.run_id),
+        """
+        SELECT count(*) FROM sessions WHERE exclusion IS NULL AND NOT EXISTS (
+            FROM judgements WHERE judgements.session_key = sessions.session_key
+                AND judgements.content_hash = sessions.content_hash)
+        """,
+    )
+
+
+run_job = dg.define_asset_job(JOB_NAME, selection="*", description="The whole loop, once.")
+daily = dg.ScheduleDefinition(
+    name="daily",
+    job=run_job,
+    cron_schedule="0 5 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+
+@dg.sensor(job=run_job, minimum_interval_seconds=300)
+def new_logs(
+    context: dg.SensorEvaluationContext, signals: SignalsHome
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a run when the log folders hold something new; reads listings only."""
+    home = Home(Path(signals.home).expanduser()).prepare()
+    try:
+        found = find_files(log_folders(load_config(home.config).sources, home.sessions))
+    except BadInputError as error:
+        return dg.SkipReason(str(error))
+    stamps = "\n".join(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in found)
+    listing = hashlib.sha256(stamps.encode()).hexdigest()
+    if listing == context.cursor:
+        return dg.SkipReason(f"nothing new in {len(found)} files")
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=listing)], cursor=listing)
+
+
+def build_definitions(home: str | dg.EnvVar) -> dg.Definitions:
+    """All definitions, over the home named."""
+    return dg.Definitions(
+        assets=_ASSETS,
+        asset_checks=[each_step_counts_once, moments_point_at_steps, coverage_adds_up],
+        jobs=[run_job],
+        schedules=[daily],
+        sensors=[new_logs],
+        resources={"signals": SignalsHome(home=home)},
+        executor=dg.in_process_executor,
+    )

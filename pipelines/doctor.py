@@ -1,0 +1,95 @@
+"""What Signals needs and whether it is there."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Literal, NamedTuple
+
+from agent_core.embedding import Embedder
+from agent_core.errors import SignalsError
+from agent_core.sandbox import find_sandbox
+from pipelines.config import Config, load_config
+from pipelines.home import Home
+from pipelines.warehouse import open_warehouse
+
+_MIN_FREE_BYTES = 1 << 30
+
+
+class Finding(NamedTuple):
+    """One thing looked at; `broken` makes the doctor fail, `missing` only limits what works."""
+
+    name: str
+    state: Literal["ok", "missing", "broken"]
+    text: str
+
+
+def examine(home: Home) -> list[Finding]:
+    """Look at everything; nothing is changed but for making the home."""
+    prepared = _guarded("home", lambda: f"{home.prepare().root}")
+    if prepared.state == "broken":
+        return [prepared]
+    return [
+        prepared,
+        Finding("versions", "ok", f"Python {sys.version.split()[0]}, Signals {version('signals')}"),
+        _guarded("config", lambda: f"{'read' if load_config(home.config) else ''} {home.config}"),
+        _guarded("warehouse", lambda: _warehouse(home)),
+        _guarded("embedding", lambda: f"model {Embedder().model_id} matches its recorded hash"),
+        _git(),
+        _sandbox(),
+        _key(_config(home)),
+        _disk(home),
+    ]
+
+
+def _guarded(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, "ok", look())
+    except SignalsError as error:
+        return Finding(name, "broken", str(error))
+
+
+def _config(home: Home) -> Config:
+    try:
+        return load_config(home.config)
+    except SignalsError:
+        return Config()  # the finding of the configuration itself says what is wrong
+
+
+def _warehouse(home: Home) -> str:
+    if not home.warehouse.exists():
+        return "none yet; signals run makes it"
+    with home.locked("signals doctor", wait_seconds=5), open_warehouse(home.warehouse) as open_:
+        sessions = open_.execute("SELECT count(*) FROM sessions").fetchall()[0][0]
+    return f"{home.warehouse} opens; {sessions} sessions"
+
+
+def _git() -> Finding:
+    if path := shutil.which("git"):
+        return Finding("git", "ok", path)
+    return Finding("git", "missing", "install git: patch tasks need it")
+
+
+def _sandbox() -> Finding:
+    if sandbox := find_sandbox():
+        return Finding("sandbox", "ok", f"commands of the agent run under {sandbox.mode}")
+    return Finding(
+        "sandbox",
+        "missing",
+        "no sandbox works here, so no pull request is proposed: install bubblewrap "
+        "(Debian: apt install bubblewrap) or use a kernel with Landlock",
+    )
+
+
+def _key(config: Config) -> Finding:
+    name = config.judge.api_key_env
+    if os.environ.get(name):
+        return Finding("key", "ok", f"{name} is set; it is used only where a model is asked for")
+    return Finding("key", "missing", f"{name} is not set: the rules judge needs none")
+
+
+def _disk(home: Home) -> Finding:
+    free = shutil.disk_usage(home.root).free
+    text = f"{free / (1 << 30):.1f} GiB free under {home.root}"
+    return Finding("disk", "ok" if free > _MIN_FREE_BYTES else "missing", text)

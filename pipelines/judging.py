@@ -1,0 +1,61 @@
+"""Which judge the configuration asks for, and whether session text may be sent to it."""
+
+import os
+
+from agent_core.errors import ConfigError
+from agent_core.model import OpenAIModel
+from judges.verdict import Judge
+from pipelines.config import JudgeConfig
+from pipelines.context import Context
+
+
+def judge_with_consent(context: Context) -> tuple[Judge, bool]:
+    """The configured judge, and whether it waits for sessions to be idle (a paid one does).
+
+    Raises ConfigError where a model is asked for and nobody agreed to send it session text.
+    """
+    config = context.config.judge
+    if config.judge == "llm" and not config.consent:
+        raise ConfigError(
+            f'[judge] judge = "llm" sends session text to {config.base_url}: set '
+            "[judge] consent = true to agree for runs that cannot ask, or use signals judge"
+        )
+    return make_judge(context, config.judge), config.judge == "llm"
+
+
+def make_judge(context: Context, name: str) -> Judge:
+    """The judge of that name: `rules`, or `llm` over the configured endpoint.
+
+    Raises ConfigError where the endpoint's key is asked for and missing.
+    """
+    if name == "rules":
+        from judges.rules import RulesJudge
+
+        return RulesJudge(salt=context.home.salt())
+    from judges.llm import LLMJudge
+
+    return LLMJudge(make_model(context.config.judge), salt=context.home.salt())
+
+
+def make_model(config: JudgeConfig) -> OpenAIModel:
+    """The chat model of the `[judge]` section."""
+    return OpenAIModel(
+        base_url=config.base_url,
+        model=config.model,
+        api_key=api_key(config),
+        timeout=config.timeout_seconds,
+        max_retries=config.max_retries,
+    )
+
+
+def api_key(config: JudgeConfig) -> str:
+    """The key from the environment; a loopback endpoint needs none."""
+    key = os.environ.get(config.api_key_env, "")
+    if key:
+        return key
+    if any(host in config.base_url for host in ("//127.0.0.1", "//localhost", "//[::1]")):
+        return "not-needed"
+    raise ConfigError(
+        f"no key for {config.base_url}: set {config.api_key_env}, or name another variable with "
+        "[judge] api_key_env"
+    )

@@ -1,0 +1,112 @@
+"""The stages of one run, in order: what the Dagster assets wrap and the verbs call."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pipelines.context import Context
+from pipelines.known_folders import log_folders
+from pipelines.runs import run_stage
+
+
+def ingest_logs(context: Context, paths: Sequence[Path] = ()) -> Mapping[str, int]:
+    """Read `paths`, or the known log folders where there are none."""
+    from pipelines.stages.ingest import ingest
+
+    return ingest(context, paths or log_folders(context.config.sources, context.home.sessions))
+
+
+def sessions(context: Context) -> Mapping[str, int]:
+    """Ownership of steps, counts and selection of sessions."""
+    from pipelines.stages.sessions import summarise_sessions
+
+    return summarise_sessions(context)
+
+
+def judgements(context: Context) -> Mapping[str, int]:
+    """A verdict for every selected session that has none yet, by the configured judges.
+
+    The rules always judge: they cost nothing, and what a model cannot judge stays judged.
+    """
+    from pipelines.judging import judge_with_consent
+    from pipelines.stages.judgements import judge_sessions
+
+    judge, needs_idle = judge_with_consent(context)
+    counts = judge_sessions(context, judge, needs_idle=needs_idle)
+    if not needs_idle:
+        return counts
+    from pipelines.judging import make_judge
+
+    by_rules = judge_sessions(context, make_judge(context, "rules"))
+    return {**counts, **{f"rules_{name}": number for name, number in by_rules.items()}}
+
+
+def moments(context: Context) -> Mapping[str, int]:
+    """The moments of the verdicts that count."""
+    from pipelines.stages.moments import collect_moments
+
+    return collect_moments(context)
+
+
+def embeddings(context: Context) -> Mapping[str, int]:
+    """A vector for every abstract text that has none yet."""
+    from pipelines.stages.embeddings import embed_texts
+
+    return embed_texts(context)
+
+
+def clusters(context: Context) -> Mapping[str, int]:
+    """Clusters of moment descriptions and of session summaries, with names."""
+    from pipelines.stages.clusters import cluster_items
+
+    return cluster_items(context)
+
+
+def facets(context: Context) -> Mapping[str, int]:
+    """Facet values of the current schema, and proposals for what maps nowhere."""
+    from pipelines.stages.facets import fill_facets
+
+    return fill_facets(context)
+
+
+def breaches(context: Context) -> Mapping[str, int]:
+    """Friction of the newest releases that rose above the ones before."""
+    from pipelines.stages.breaches import look_for_breaches
+
+    return look_for_breaches(context)
+
+
+def patch_tasks(context: Context) -> Mapping[str, int]:
+    """A patch task for each breach that has none."""
+    from pipelines.stages.patch_tasks import open_patch_tasks
+
+    return open_patch_tasks(context)
+
+
+def snapshot(context: Context) -> Mapping[str, int]:
+    """Publish what people read."""
+    from pipelines.stages.publishing import publish
+
+    return publish(context)
+
+
+AFTER_INGEST: tuple[Callable[[Context], Mapping[str, int]], ...] = (
+    sessions,
+    judgements,
+    moments,
+    embeddings,
+    clusters,
+    facets,
+    breaches,
+    patch_tasks,
+    snapshot,
+)
+
+
+def run_stages(
+    context: Context, *stages: Callable[[Context], Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
+    """Run `stages` in their order, each recorded; counts by stage name."""
+    return {
+        stage.__name__: run_stage(context, stage.__name__, lambda stage=stage: stage(context))
+        for stage in stages
+    }

@@ -1,0 +1,108 @@
+"""Run patch tasks: hand them to the agent core, record states, attempts and gate results."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+from filelock import FileLock, Timeout
+
+from agent_core.errors import LockHeldError
+from agent_core.patching import PatchOutcome, PatchTask, Target, bundled_target, run_patch_task
+from agent_core.sandbox import find_sandbox
+from pipelines.context import Context
+from pipelines.tasks import TaskRow, list_tasks, move_task, reopen_task
+from pipelines.warehouse import replace_rows, transaction
+
+
+def open_task_ids(context: Context) -> list[str]:
+    """Ids of the tasks that wait for an attempt, oldest first."""
+    with context.warehouse() as connection:
+        return [task.task_id for task in list_tasks(connection) if task.state == "open"]
+
+
+def run_tasks(
+    context: Context, task_ids: Sequence[str], target: Target | None = None
+) -> dict[str, PatchOutcome]:
+    """Attempt each task once, one after the other; outcomes by task id.
+
+    Without `target` the configured repository, else the checkout Signals runs from. Raises
+    TargetError without one, BadInputError for a task that cannot be run.
+    """
+    found = target or bundled_target(context.config.target.repo)
+    return {task_id: _run_alone(context, task_id, found) for task_id in task_ids}
+
+
+def _run_alone(context: Context, task_id: str, target: Target) -> PatchOutcome:
+    """A task is attempted by one process at a time."""
+    lock = FileLock(context.home.state / f"{Path(task_id).name}.lock", timeout=0)
+    try:
+        with lock:
+            return _run(context, task_id, target)
+    except Timeout:
+        raise LockHeldError(f"{task_id}: another process works on it; wait for it") from None
+
+
+def _run(context: Context, task_id: str, target: Target) -> PatchOutcome:
+    with context.warehouse() as connection, transaction(connection):
+        row = reopen_task(connection, task_id, context.clock())
+    started = context.clock()
+
+    def on_state(state: str, reason: str) -> None:
+        with context.warehouse() as connection, transaction(connection):
+            move_task(connection, task_id, state, reason, context.clock())
+
+    outcome = run_patch_task(
+        PatchTask.from_dict(row.task),
+        target=target,
+        home=context.home.root,
+        policy=_policy(context, row),
+        sandbox=find_sandbox(),
+        salt=context.home.salt(),
+        clock=context.clock,
+        on_state=on_state,
+    )
+    with context.warehouse() as connection, transaction(connection):
+        _record(connection, row, outcome, started, context.clock())
+    return outcome
+
+
+def _record(
+    connection: duckdb.DuckDBPyConnection,
+    row: TaskRow,
+    outcome: PatchOutcome,
+    started: datetime,
+    ended: datetime,
+) -> None:
+    attempt_id = uuid.uuid4().hex[:16]
+    attempt = {
+        "attempt_id": attempt_id,
+        "task_id": row.task_id,
+        "started_at": started,
+        "ended_at": ended,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "policy": outcome.policy,
+        "sandbox": outcome.sandbox,
+        "session_id": outcome.session_id,
+        "base_commit": outcome.base_commit,
+        "branch": outcome.branch,
+        "commit_sha": outcome.commit_sha,
+        "pr_path": None if outcome.pr_path is None else str(outcome.pr_path),
+        "diff": outcome.diff,
+    }
+    replace_rows(connection, "patch_attempts", pl.DataFrame([attempt]))
+    gates = [
+        {
+            "attempt_id": attempt_id,
+            "number": number,
+            "gate": result.gate,
+            "status": result.status,
+            "reason": result.reason,
+            "seconds": result.seconds,
+        }
+        for number, result in enumerate(outcome.gate_results, start=1)
+    ]
+    replace_rows(connection, "gate_results", pl.DataFrame(gates))

@@ -1,0 +1,275 @@
+"""The report: what the published snapshot says, as plain data.
+
+Reads the snapshot's files alone, so that it says what the dashboards show. A session that could
+not be judged is never counted as one without friction: it stands in the coverage by itself.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+import polars as pl
+
+from agent_core.errors import BadInputError
+from pipelines.rates import ANY
+from pipelines.report_text import report_lines
+from pipelines.stages.snapshot import current_snapshot
+
+EXAMPLES_PER_TYPE = 2
+_SEVERITIES = pl.Enum(["low", "medium", "high"])
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A row of the coverage; the counts of one area add up to its total."""
+
+    area: str
+    status: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeUse:
+    """A judge, and how many sessions its verdict stands for."""
+
+    judge: str
+    judge_version: str
+    model: str
+    rubric_version: str
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`affected` of `sessions`, with a 95 % Wilson interval; None: no session could tell."""
+
+    affected: int
+    sessions: int
+    rate: float | None
+    rate_low: float | None
+    rate_high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What happened most often for one type, and one place where to look."""
+
+    descriptor: str
+    sessions: int
+    citation: str
+    severity: str
+    session_key: str
+    source_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypeReport:
+    """One type of friction or delight; `high` moments, and no examples, in a team's snapshot."""
+
+    type: str
+    rate: Rate
+    high: int | None
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalReport:
+    """A change of the schema that waits for a person."""
+
+    proposal_id: str
+    kind: str
+    target: str
+    name: str
+    definition: str
+    support: int
+    sessions: int
+    users: int
+    stability: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BreachReport:
+    """A pattern whose rate rose beyond its baseline."""
+
+    breach_id: str
+    agent: str
+    release: str
+    type: str
+    tool: str | None
+    error_class: str | None
+    affected: int
+    sessions: int
+    baseline_affected: int
+    baseline_sessions: int
+    rate: float
+    baseline_rate: float
+    rise_low: float
+    rise_high: float
+    q_value: float
+    task_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """A gate's result in a task's latest attempt."""
+
+    gate: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """A patch task with what its latest attempt came to."""
+
+    task_id: str
+    title: str
+    state: str
+    suspected_cause: str | None
+    evidence: tuple[str, ...]
+    attempt: str | None
+    """Status and reason of the latest attempt; None: not attempted."""
+    branch: str | None
+    pr_path: str | None
+    gates: tuple[GateReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that `signals report` says."""
+
+    run_id: str
+    published_at: str
+    mode: str
+    coverage: tuple[Count, ...]
+    judges: tuple[JudgeUse, ...]
+    friction: Rate
+    delight: Rate
+    friction_types: tuple[TypeReport, ...]
+    delight_types: tuple[TypeReport, ...]
+    proposals: tuple[ProposalReport, ...]
+    breaches: tuple[BreachReport, ...]
+    tasks: tuple[TaskReport, ...]
+
+
+def read_report(snapshots: Path) -> Report:
+    """The report of the current snapshot below `snapshots`.
+
+    Raises BadInputError before the first publication, SignalsError for a damaged pointer.
+    """
+    directory = current_snapshot(snapshots)
+    if directory is None:
+        raise BadInputError(f"nothing is published in {snapshots} yet: run `signals run` first")
+    return render_report(directory)
+
+
+def render_report(directory: Path) -> Report:
+    """The report of one snapshot, from its directory."""
+    head = orjson.loads((directory / "schema.json").read_bytes())
+    rates = _read(directory, "rates_overall")
+    moments = _read(directory, "moments") if "moments" in head["tables"] else None
+    return Report(
+        run_id=head["run_id"],
+        published_at=head["published_at"],
+        mode=head["mode"],
+        coverage=_as_rows(Count, _read(directory, "coverage")),
+        judges=_as_rows(JudgeUse, _read(directory, "judges")),
+        friction=_any_rate(rates, "friction"),
+        delight=_any_rate(rates, "delight"),
+        friction_types=_types(rates, moments, "friction"),
+        delight_types=_types(rates, moments, "delight"),
+        proposals=_as_rows(
+            ProposalReport, _read(directory, "proposals").filter(pl.col("status") == "open")
+        ),
+        breaches=_as_rows(BreachReport, _read(directory, "breaches")),
+        tasks=_tasks(directory),
+    )
+
+
+def report_as_dict(report: Report) -> dict[str, Any]:
+    """The report as JSON's own types but for tuples, which stand for lists."""
+    return asdict(report)
+
+
+def report_as_text(report: Report) -> str:
+    """The report for a terminal: plain text, at most 100 columns wide."""
+    return "\n".join(report_lines(report_as_dict(report)))
+
+
+def _read(directory: Path, table: str) -> pl.DataFrame:
+    return pl.read_parquet(directory / f"{table}.parquet")
+
+
+def _as_rows(kind: type[_Row], frame: pl.DataFrame) -> tuple[_Row, ...]:
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    return tuple(kind(**row) for row in frame.select(names).iter_rows(named=True))
+
+
+def _any_rate(rates: pl.DataFrame, polarity: str) -> Rate:
+    """The rate of whatever type; empty where a team's floors withhold it."""
+    rows = rates.filter(pl.col("polarity") == polarity, pl.col("type") == ANY)
+    return next(iter(_as_rows(Rate, rows)), Rate(0, 0, None, None, None))
+
+
+def _types(
+    rates: pl.DataFrame, moments: pl.DataFrame | None, polarity: str
+) -> tuple[TypeReport, ...]:
+    typed = rates.filter(pl.col("polarity") == polarity, pl.col("type") != ANY)
+    return tuple(
+        _type_report(name, rate, moments, polarity)
+        for name, rate in zip(typed["type"], _as_rows(Rate, typed), strict=True)
+    )
+
+
+def _type_report(name: str, rate: Rate, moments: pl.DataFrame | None, polarity: str) -> TypeReport:
+    if moments is None:
+        return TypeReport(name, rate, None, ())
+    own = moments.filter(pl.col("polarity") == polarity, pl.col("type") == name)
+    high = own.filter(pl.col("severity") == "high").height
+    return TypeReport(name, rate, high, _examples(own))
+
+
+def _examples(moments: pl.DataFrame) -> tuple[Example, ...]:
+    """The descriptors of most sessions, each with its gravest and surest moment."""
+    gravest_first = moments.with_columns(pl.col("severity").cast(_SEVERITIES)).sort(
+        ["severity", "confidence", "moment_id"], descending=[True, True, False]
+    )
+    described = gravest_first.group_by("descriptor", maintain_order=True).agg(
+        pl.col("session_key").n_unique().alias("sessions"),
+        pl.col("citation", "source_ref").first(),
+        pl.col("severity").first().cast(pl.String),
+        pl.col("session_key").first(),
+    )
+    most = described.sort("sessions", descending=True, maintain_order=True)
+    return _as_rows(Example, most.head(EXAMPLES_PER_TYPE))
+
+
+def _tasks(directory: Path) -> tuple[TaskReport, ...]:
+    attempts = _read(directory, "task_attempts").sort("started_at", "attempt_id")
+    gates = _read(directory, "gate_results")
+    latest = {row["task_id"]: row for row in attempts.iter_rows(named=True)}
+    tasks = _read(directory, "tasks").iter_rows(named=True)
+    return tuple(_task(task, latest.get(task["task_id"], {}), gates) for task in tasks)
+
+
+def _task(task: dict[str, Any], attempt: dict[str, Any], gates: pl.DataFrame) -> TaskReport:
+    own = gates.filter(pl.col("attempt_id") == attempt.get("attempt_id", ""))
+    return TaskReport(
+        task_id=task["task_id"],
+        title=task["title"],
+        state=task["state"],
+        suspected_cause=task["suspected_cause"],
+        evidence=tuple(task["evidence"]),
+        attempt=_join(": ", (attempt.get("status"), attempt.get("reason"))) or None,
+        branch=attempt.get("branch"),
+        pr_path=attempt.get("pr_path"),
+        gates=_as_rows(GateReport, own),
+    )
+
+
+def _join(separator: str, texts: Iterable[str | None]) -> str:
+    return separator.join(text for text in texts if text)

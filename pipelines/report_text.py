@@ -1,0 +1,199 @@
+"""The report's plain text, at most `WIDTH` columns wide; takes its JSON form."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+WIDTH = 100
+_TYPES_SHOWN = 6
+_BREACHES_SHOWN = 5
+_Rows = Sequence[Mapping[str, Any]]
+
+
+def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of the report, section by section; empty sections say so in one line."""
+    yield f"Signals report of {report['published_at'][:16].replace('T', ' ')} (run {report['run_id']})"
+    yield from _section("Coverage", _coverage(report["coverage"], report["judges"]))
+    yield from _section("How sessions felt", _feeling(report))
+    yield from _section("Top friction", _types(report["friction_types"], report["mode"]))
+    yield from _section("Delight", _types(report["delight_types"], report["mode"], examples=1))
+    yield from _section("Schema proposals", _proposals(report["proposals"]))
+    yield from _section("Breaches", _breaches(report["breaches"]))
+    yield from _section("Patch tasks", _tasks(report["tasks"]))
+
+
+def _section(title: str, body: Iterator[str]) -> Iterator[str]:
+    yield ""
+    yield title
+    yield from body
+
+
+def _coverage(coverage: _Rows, judges: _Rows) -> Iterator[str]:
+    sessions = [row for row in coverage if row["area"] == "sessions"]
+    seen, left_out = _total(sessions), _total(sessions, "excluded")
+    yield from _entry(f"{seen:>6} sessions seen in {_files(coverage)}")
+    yield from _entry(f"{left_out:>6} left out{_reasons(sessions, 'excluded')}")
+    yield from _entry(f"{seen - left_out:>6} selected, of which")
+    yield from _entry(f"{_total(sessions, 'judged'):>6} judged{_judges(judges)}", 4)
+    for status, words in (
+        ("pending", "pending"),
+        ("unscored", "could not be judged"),
+        ("waiting", "not judged yet"),
+    ):
+        if _total(sessions, status) or status == "unscored":
+            line = f"{_total(sessions, status):>6} {words}{_reasons(sessions, status)}"
+            yield from _entry(line, 4)
+    quarantined = _total([row for row in coverage if row["area"] == "records"], "quarantined")
+    if quarantined:
+        yield from _entry(f"{quarantined:>6} broken records set aside")
+    withheld = _total([row for row in coverage if row["area"] == "withheld"])
+    if withheld:
+        yield from _entry(
+            f"{withheld:>6} patterns not shown: fewer sessions or users than the floors"
+        )
+
+
+def _files(coverage: _Rows) -> str:
+    files = [row for row in coverage if row["area"] == "files"]
+    unread = [
+        f"{row['count']} {row['status']}{': ' + row['reason'] if row['reason'] else ''}"
+        for row in files
+        if row["status"] != "read"
+    ]
+    note = f" ({_total(files) - _total(files, 'read')} not read: {_few(unread)})" if unread else ""
+    return f"{_plural(_total(files), 'file')}{note}"
+
+
+def _judges(judges: _Rows) -> str:
+    named = [
+        f"{row['judge']} {row['judge_version']}"
+        + (f" with {row['model']}" if row["judge"] != "rules" and row["model"] else "")
+        + (f": {row['sessions']}" if len(judges) > 1 else "")
+        for row in judges
+    ]
+    return f" by {_few(named)}" if named else ""
+
+
+def _reasons(rows: _Rows, status: str) -> str:
+    reasons = [
+        f"{row['reason']}: {row['count']}"
+        for row in rows
+        if row["status"] == status and row["reason"]
+    ]
+    return f" ({_few(reasons, ', ')})" if reasons else ""
+
+
+def _feeling(report: Mapping[str, Any]) -> Iterator[str]:
+    for polarity in ("friction", "delight"):
+        rate = report[polarity]
+        if rate["rate"] is None:
+            yield from _entry(f"{polarity:<9} not known: no judged session to tell")
+        else:
+            yield from _entry(f"{polarity:<9} {_share(rate)} of judged sessions")
+
+
+def _share(rate: Mapping[str, Any]) -> str:
+    """`58 % (95 % interval 43 to 72 %), 23 of 40`"""
+    low, high = round(100 * rate["rate_low"]), round(100 * rate["rate_high"])
+    interval = f"(95 % interval {low} to {high} %)"
+    return f"{100 * rate['rate']:>3.0f} % {interval:<28} {rate['affected']} of {rate['sessions']}"
+
+
+def _types(types: _Rows, mode: str, *, examples: int = 2) -> Iterator[str]:
+    seen = [entry for entry in types if entry["rate"]["affected"]]
+    if not seen:
+        yield from _entry("none found in the judged sessions")
+    for entry in seen[:_TYPES_SHOWN]:
+        high = f", {entry['high']} high" if entry["high"] else ""
+        yield from _entry(f"{entry['type']:<22} {_share(entry['rate'])} sessions{high}")
+        for example in entry["examples"][:examples]:
+            yield from _example(example)
+    if len(seen) > _TYPES_SHOWN:
+        yield from _entry(f"and {len(seen) - _TYPES_SHOWN} rarer types: signals report --json")
+    if seen and mode == "team":
+        yield from _entry("evidence of single sessions is not published in team mode")
+
+
+def _example(example: Mapping[str, Any]) -> Iterator[str]:
+    yield from _entry(f"- {example['citation']}", 6, 8)
+    where = f"{example['severity']}; {example['session_key']} at {example['source_ref']}"
+    more = f"; {example['sessions']} sessions like it" if example["sessions"] > 1 else ""
+    yield from _entry(where + more, 8)
+
+
+def _proposals(proposals: _Rows) -> Iterator[str]:
+    if not proposals:
+        yield from _entry("none open")
+    for row in proposals:
+        stability = "" if row["stability"] is None else f", stability {row['stability']:.2f}"
+        yield from _entry(
+            f"{row['proposal_id']}: {row['kind'].replace('_', ' ')} `{row['name']}` for "
+            f"{row['target']}, from {_plural(row['sessions'], 'session')} of "
+            f"{_plural(row['users'], 'user')}{stability}"
+        )
+        if row["definition"]:
+            yield from _entry(row["definition"], 6)
+
+
+def _breaches(breaches: _Rows) -> Iterator[str]:
+    if not breaches:
+        yield from _entry("none: no pattern rose beyond its baseline")
+    for row in breaches[:_BREACHES_SHOWN]:
+        pattern = " / ".join(
+            part for part in (row["type"], row["tool"], row["error_class"]) if part
+        )
+        yield from _entry(f"{pattern}, {row['agent']} {row['release']}")
+        yield from _entry(
+            f"{row['affected']} of {row['sessions']} sessions ({100 * row['rate']:.0f} %), before "
+            f"{row['baseline_affected']} of {row['baseline_sessions']} "
+            f"({100 * row['baseline_rate']:.0f} %); rise {100 * row['rise_low']:+.0f} to "
+            f"{100 * row['rise_high']:+.0f} points, q = {row['q_value']:.2g}"
+            + (f"; {row['task_id']}" if row["task_id"] else ""),
+            6,
+        )
+    if len(breaches) > _BREACHES_SHOWN:
+        yield from _entry(f"and {len(breaches) - _BREACHES_SHOWN} more: signals breaches")
+
+
+def _tasks(tasks: _Rows) -> Iterator[str]:
+    if not tasks:
+        yield from _entry("none")
+    for task in tasks:
+        yield from _entry(f"{task['task_id']} [{task['state']}] {task['title']}")
+        if task["attempt"]:
+            yield from _entry(task["attempt"], 6)
+        if task["gates"]:
+            yield from _entry("gates: " + ", ".join(_gate(gate) for gate in task["gates"]), 6, 8)
+        if task["pr_path"]:
+            yield from _entry(f"pull request: {task['pr_path']}", 6, 8)
+
+
+def _gate(gate: Mapping[str, Any]) -> str:
+    why = f" ({gate['reason']})" if gate["reason"] and gate["status"] != "passed" else ""
+    return f"{gate['gate']} {gate['status']}{why}"
+
+
+def _entry(text: str, indent: int = 2, rest: int | None = None) -> list[str]:
+    """`text` wrapped to the width; control characters from a log must not reach a terminal."""
+    plain = "".join(char if char.isprintable() else "?" for char in text)
+    return textwrap.wrap(
+        plain,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 2 if rest is None else rest),
+        break_on_hyphens=False,
+    )
+
+
+def _total(rows: _Rows, status: str | None = None) -> int:
+    return sum(row["count"] for row in rows if status is None or row["status"] == status)
+
+
+def _few(texts: Sequence[str], separator: str = "; ") -> str:
+    """The first four, and how many there are besides."""
+    rest = f"{separator}{len(texts) - 4} more" if len(texts) > 4 else ""
+    return separator.join(texts[:4]) + rest
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

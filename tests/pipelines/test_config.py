@@ -1,0 +1,44 @@
+"""The configuration file and its errors."""
+
+from pathlib import Path
+
+import pytest
+
+from agent_core.errors import ConfigError
+from pipelines.config import Config, config_keys, given_keys, load_config
+
+
+def test_a_missing_file_is_the_defaults(tmp_path: Path) -> None:
+    assert load_config(tmp_path / "signals.toml") == Config()
+
+
+def test_team_mode_raises_the_floor_of_users(tmp_path: Path) -> None:
+    path = tmp_path / "signals.toml"
+    path.write_text('mode = "team"\n[select]\nmin_steps = 30\n')
+    config = load_config(path)
+    assert (config.min_sessions, config.min_users, config.select.min_steps) == (5, 3, 30)
+    assert given_keys(path) == {"mode", "select.min_steps"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("mode = ", "not valid TOML", id="syntax"),
+        pytest.param('mode = "crowd"', "mode: input should be 'owner' or 'team'", id="value"),
+        pytest.param("[select]\nmin_step = 3", "did you mean select.min_steps?", id="typo"),
+        pytest.param("[judge]\nidle_hours = -1", "judge.idle_hours:", id="range"),
+    ],
+)
+def test_an_error_names_the_file_and_the_key(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "signals.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"signals\.toml") as caught:
+        load_config(path)
+    assert message in str(caught.value)
+
+
+def test_every_key_can_be_shown() -> None:
+    config = Config()
+    values = {key: config.value_of(key) for key in config_keys()}
+    assert values["judge.judge"] == "rules"
+    assert values["select.min_user_turns"] == 1
