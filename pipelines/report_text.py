@@ -12,7 +12,8 @@ _Rows = Sequence[Mapping[str, Any]]
 
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """The lines of the report, section by section; empty sections say so in one line."""
-    yield f"Signals report of {report['published_at'][:16].replace('T', ' ')} (run {report['run_id']})"
+    moment = report["published_at"][:16].replace("T", " ")
+    yield from _entry(f"Signals report of {moment} (run {report['run_id']})", 0)
     yield from _section("Coverage", _coverage(report["coverage"], report["judges"]))
     yield from _section("How sessions felt", _feeling(report))
     yield from _section("Top friction", _types(report["friction_types"], report["mode"]))
@@ -48,9 +49,7 @@ def _coverage(coverage: _Rows, judges: _Rows) -> Iterator[str]:
         yield from _entry(f"{quarantined:>6} broken records set aside")
     withheld = _total([row for row in coverage if row["area"] == "withheld"])
     if withheld:
-        yield from _entry(
-            f"{withheld:>6} patterns not shown: fewer sessions or users than the floors"
-        )
+        yield from _entry(f"{withheld:>6} rows withheld: fewer sessions or users than the floors")
 
 
 def _files(coverage: _Rows) -> str:
@@ -89,7 +88,7 @@ def _feeling(report: Mapping[str, Any]) -> Iterator[str]:
         if rate["rate"] is None:
             yield from _entry(f"{polarity:<9} not known: no judged session to tell")
         else:
-            yield from _entry(f"{polarity:<9} {_share(rate)} of judged sessions")
+            yield from _entry(f"{polarity:<9} {_share(rate)} judged sessions")
 
 
 def _share(rate: Mapping[str, Any]) -> str:
@@ -116,9 +115,10 @@ def _types(types: _Rows, mode: str, *, examples: int = 2) -> Iterator[str]:
 
 def _example(example: Mapping[str, Any]) -> Iterator[str]:
     yield from _entry(f"- {example['citation']}", 6, 8)
-    where = f"{example['severity']}; {example['session_key']} at {example['source_ref']}"
+    yield from _entry(example["descriptor"], 8)
     more = f"; {example['sessions']} sessions like it" if example["sessions"] > 1 else ""
-    yield from _entry(where + more, 8)
+    where = f"{example['session_key']} at {example['source_ref']}"
+    yield from _entry(f"{example['severity']}, see {where}{more}", 8)
 
 
 def _proposals(proposals: _Rows) -> Iterator[str]:

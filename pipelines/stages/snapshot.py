@@ -138,7 +138,7 @@ def _read(
     connection: duckdb.DuckDBPyConnection, table: str, schema: Mapping[str, pl.DataType]
 ) -> pl.DataFrame:
     frame: pl.DataFrame = connection.sql(f"SELECT {', '.join(schema)} FROM {table}").pl()
-    return frame.cast(dict(schema))
+    return frame.cast(pl.Schema(schema))
 
 
 def _select(connection: duckdb.DuckDBPyConnection, table: Table, publication: Publication) -> int:

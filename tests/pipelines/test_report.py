@@ -1,0 +1,218 @@
+"""The report over a published snapshot: its text as people see it, its data as programs do."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from agent_core.errors import BadInputError
+from pipelines.report import (
+    Example,
+    Rate,
+    read_report,
+    render_report,
+    report_as_dict,
+    report_as_text,
+)
+from pipelines.report_text import WIDTH
+from pipelines.stages.snapshot import publish_snapshot
+from pipelines.stages.snapshot_tables import Mode
+from tests.pipelines.warehouse_rows import NOON, add, new_warehouse
+from tests.pipelines.warehouse_sample import fill_warehouse
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = new_warehouse(tmp_path / "warehouse.duckdb")
+    yield connection
+    connection.close()
+
+
+def _publish(connection: duckdb.DuckDBPyConnection, snapshots: Path, mode: Mode = "owner") -> Path:
+    floor = {"owner": 1, "team": 3}[mode]
+    publish_snapshot(
+        connection, snapshots, run_id="run-1", mode=mode, now=NOON, min_sessions=5, min_users=floor
+    )
+    return snapshots
+
+
+OWNER_TEXT = """\
+Signals report of 2026-03-02 12:00 (run run-1)
+
+Coverage
+      42 sessions seen in 43 files (1 not read: 1 unknown: not a known format)
+       1 left out (no turn of a person: 1)
+      41 selected, of which
+        40 judged by rules 1
+         1 could not be judged (the log is cut off: 1)
+
+How sessions felt
+  friction   48 % (95 % interval 33 to 63 %)   19 of 40 judged sessions
+  delight    50 % (95 % interval 35 to 65 %)   20 of 40 judged sessions
+
+Top friction
+  error_event             30 % (95 % interval 18 to 45 %)   12 of 40 sessions, 12 high
+      - The agent's edit failed because the text to replace was not found.
+        after an edit, the edit tool found no match
+        high, see atif:session-01 at #/steps/5; 12 sessions like it
+  correction              18 % (95 % interval 9 to 32 %)    7 of 40 sessions
+      - The user corrected the agent's choice of approach.
+        after an edit, the user asked for another way
+        medium, see atif:session-00 at #/steps/6; 7 sessions like it
+  repeated_rephrasing     10 % (95 % interval 4 to 23 %)    4 of 40 sessions
+      - The user restated the same request for the third time.
+        late in the session, the user asked again
+        low, see atif:session-03 at #/steps/6; 4 sessions like it
+
+Delight
+  praise                  32 % (95 % interval 20 to 48 %)   13 of 40 sessions
+      - The user thanked the agent after the tests passed.
+        at the end, the user thanked the agent
+        medium, see atif:session-00 at #/steps/9; 13 sessions like it
+  first_attempt_success   22 % (95 % interval 12 to 38 %)   9 of 40 sessions, 9 high
+      - The agent's first attempt passed all tests.
+        the first attempt passed its tests
+        high, see atif:session-02 at #/steps/8; 9 sessions like it
+
+Schema proposals
+  p-4f1c: new type `specification_drift` for friction, from 7 sessions of 3 users, stability 0.86
+      The goal of the session changes while the agent works.
+
+Breaches
+  error_event / edit_file / no_match, core 0.2.0+b7e1
+      9 of 17 sessions (53 %), before 3 of 23 (13 %); rise +6 to +58 points, q = 0.0004;
+        task-19c2e0aa
+
+Patch tasks
+  task-19c2e0aa [proposed] Say what to do when an edit finds no match
+      proposed: all gates passed
+      gates: scope passed, style passed, tests passed, replay passed, scenarios unscored (none
+        covers this tool)
+      pull request: pull-requests/1.md
+  task-0b7d1f03 [failed] Ask before choosing another approach"""
+
+
+def test_text_of_the_owner(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    fill_warehouse(warehouse)
+    report = read_report(_publish(warehouse, tmp_path / "snapshots"))
+    assert report_as_text(report) == OWNER_TEXT
+
+
+def test_text_of_a_team_has_no_evidence_of_single_sessions(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    fill_warehouse(warehouse)
+    text = report_as_text(read_report(_publish(warehouse, tmp_path / "snapshots", "team")))
+    friction = text[text.index("Top friction") : text.index("Delight")].splitlines()
+    assert friction == [
+        "Top friction",
+        "  error_event             30 % (95 % interval 18 to 45 %)   12 of 40 sessions",
+        "  correction              18 % (95 % interval 9 to 32 %)    7 of 40 sessions",
+        "  evidence of single sessions is not published in team mode",
+        "",
+    ]
+    assert "session-0" not in text
+    assert "#/steps" not in text
+
+
+EMPTY_TEXT = """\
+Signals report of 2026-03-02 12:00 (run run-1)
+
+Coverage
+       0 sessions seen in 0 files
+       0 left out
+       0 selected, of which
+         0 judged
+         0 could not be judged
+
+How sessions felt
+  friction  not known: no judged session to tell
+  delight   not known: no judged session to tell
+
+Top friction
+  none found in the judged sessions
+
+Delight
+  none found in the judged sessions
+
+Schema proposals
+  none open
+
+Breaches
+  none: no pattern rose beyond its baseline
+
+Patch tasks
+  none"""
+
+
+def test_text_of_an_empty_warehouse_claims_nothing(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    report = read_report(_publish(warehouse, tmp_path / "snapshots"))
+    assert report_as_text(report) == EMPTY_TEXT
+
+
+def test_examples_show_the_commonest_descriptors_at_their_gravest_moment(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    rows = [
+        ("a", "low", "rare thing"),
+        ("b", "low", "common thing"),
+        ("c", "high", "common thing"),
+        ("d", "low", "other common thing"),
+        ("e", "medium", "other common thing"),
+    ]
+    for key, severity, descriptor in rows:
+        add(warehouse, "sessions", session_key=key)
+        add(warehouse, "judgements", judgement_id=key, session_key=key)
+        add(warehouse, "moments", moment_id=key, judgement_id=key, session_key=key, citation=key,
+            source_ref="line:7", severity=severity, descriptor=descriptor)  # fmt: skip
+    report = read_report(_publish(warehouse, tmp_path / "snapshots"))
+    (friction,) = report.friction_types
+    assert (friction.type, friction.high) == ("error_event", 1)
+    assert friction.examples == (
+        Example("common thing", 2, "c", "high", "c", "line:7"),
+        Example("other common thing", 2, "e", "medium", "e", "line:7"),
+    )
+    assert friction.rate == report.friction
+    assert report.delight == Rate(0, 5, 0.0, 0.0, report.delight.rate_high)
+
+
+def test_the_text_fits_and_carries_no_control_character_of_a_log(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    key = "codex:" + "long-session-name " * 12 + "\x1b[31m\u202e\nforged line"
+    add(warehouse, "sessions", session_key=key)
+    add(warehouse, "judgements", judgement_id="j", session_key=key)
+    add(warehouse, "moments", moment_id="m", judgement_id="j", session_key=key, source_ref="\x07")
+    text = report_as_text(read_report(_publish(warehouse, tmp_path / "snapshots")))
+    lines = text.splitlines()
+    assert max(len(line) for line in lines) <= WIDTH
+    assert all(line.isprintable() for line in lines)
+    assert "forged line" not in lines
+
+
+def test_the_report_is_json(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    fill_warehouse(warehouse)
+    snapshots = _publish(warehouse, tmp_path / "snapshots")
+    report = read_report(snapshots)
+    assert render_report(snapshots / "run-1") == report
+    read_back = json.loads(json.dumps(report_as_dict(report)))
+    (task, failed) = read_back["tasks"]
+    assert (task["state"], task["pr_path"]) == ("proposed", "pull-requests/1.md")
+    assert [(gate["gate"], gate["status"]) for gate in task["gates"]] == [
+        ("scope", "passed"),
+        ("style", "passed"),
+        ("tests", "passed"),
+        ("replay", "passed"),
+        ("scenarios", "unscored"),
+    ]
+    assert failed["attempt"] is None
+    assert sum(row["count"] for row in read_back["coverage"] if row["area"] == "sessions") == 42
+
+
+def test_before_the_first_publication_it_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"nothing is published .* run `signals run` first"):
+        read_report(tmp_path)
