@@ -1,0 +1,233 @@
+"""Clusters of abstract texts by density, where noise stays noise.
+
+HDBSCAN (Campello, Moulavi, Sander 2013) over unit vectors that PCA brought to 50 dimensions: few
+enough for distances to tell, many enough to keep small kinds apart. Equal vectors are one point,
+so that a template that recurs a thousand times does not shape the density; how often each occurs
+decides whether it is noise. Nothing here is told how many clusters there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import hdbscan
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.decomposition import PCA
+
+Assign = Literal["all", "core"]
+Vectors = NDArray[np.floating]
+Labels = NDArray[np.int64]
+
+NOISE = -1
+MIN_CLUSTER_SIZE = 5
+"""The floor of sessions: what is smaller could not be published. Also the neighbours that make
+a density, fixed so that the clusterings compared lie on one and the same tree."""
+MIN_DISTINCT = 4 * MIN_CLUSTER_SIZE
+"""Below this many distinct vectors there is no density to speak of."""
+PCA_DIMENSIONS = 50
+SAME_KIND_COSINE = 0.7
+"""Mean cosine above which a small corpus's texts are taken as one kind."""
+TRIAL_ITEMS = 5_000
+"""The size is chosen on a sample of this many distinct vectors."""
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Clusters 0 to k-1 in falling order of size; -1 is noise.
+
+    `labels` and `probabilities` (membership in [0, 1], 0 for noise and for outliers that were
+    assigned) have one entry an item, `persistence` and `centroids` (unit rows) one a cluster.
+    """
+
+    labels: Labels
+    probabilities: NDArray[np.float64]
+    persistence: NDArray[np.float64]
+    """Share of the density range over which the cluster holds; NaN where none was measured."""
+    centroids: NDArray[np.float64]
+    min_cluster_size: int
+    note: str | None = None
+    """Why the corpus was too small or too even for density clusters; None where it was not."""
+
+    @property
+    def count(self) -> int:
+        """Number of clusters, noise not among them."""
+        return len(self.persistence)
+
+    @cached_property
+    def core(self) -> Labels:
+        """The labels with outliers that were merely assigned as noise again."""
+        return np.where(self.probabilities > 0, self.labels, NOISE)
+
+
+def cluster(vectors: Vectors, *, assign: Assign, seed: int = 0) -> Clustering:
+    """Cluster unit rows, shape (n, d). The same rows and seed give the same clusters.
+
+    `core` leaves noise at -1; `all` gives each outlier to the cluster of the nearest centroid
+    (one cluster of everything where none was found). Never raises for a small corpus.
+    """
+    if not len(vectors):
+        return _result(np.empty((0, vectors.shape[1])), _Found.nothing(0), assign, "no items")
+    rows = np.ascontiguousarray(vectors, dtype=np.float64)
+    distinct, place, times = _distinct(rows)
+    note: str | None = None
+    if len(distinct) < MIN_DISTINCT:
+        found = _few(distinct, times)
+        note = (
+            f"{len(distinct)} distinct texts are too few for density clusters "
+            f"(from {MIN_DISTINCT}); grouped by likeness instead"
+        )
+    else:
+        found = _dense(_reduced(distinct, seed), seed)
+        if not found.persistence.size:
+            note = "no part is denser than the rest: all is noise"
+    return _result(rows, _with_frequent(found, times).spread(place), assign, note)
+
+
+class _Found(NamedTuple):
+    labels: Labels
+    probabilities: NDArray[np.float64]
+    persistence: NDArray[np.float64]
+    min_cluster_size: int = MIN_CLUSTER_SIZE
+
+    @staticmethod
+    def nothing(count: int) -> "_Found":
+        return _Found(np.full(count, NOISE), np.zeros(count), np.empty(0))
+
+    def spread(self, place: NDArray[np.intp]) -> "_Found":
+        """From distinct vectors to items."""
+        return self._replace(labels=self.labels[place], probabilities=self.probabilities[place])
+
+
+def _distinct(
+    rows: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
+    """Distinct rows in order of first appearance, each item's row among them, how often each."""
+    _, first, place, times = np.unique(
+        rows, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.argsort(first)
+    return rows[first[order]], np.argsort(order)[place.ravel()], times[order]
+
+
+def _reduced(distinct: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    dimensions = min(PCA_DIMENSIONS, *distinct.shape)
+    reduced = PCA(dimensions, random_state=seed).fit_transform(distinct)
+    lengths = np.linalg.norm(reduced, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = reduced / np.maximum(lengths, np.finfo(np.float64).tiny)
+    return unit
+
+
+def _dense(points: NDArray[np.float64], seed: int) -> _Found:
+    """HDBSCAN at the size whose clusters are the most valid by density (DBCV)."""
+    size = _chosen_size(points, seed)
+    model = _fit(points, size)
+    return _Found(
+        model.labels_.astype(np.int64), model.probabilities_, model.cluster_persistence_, size
+    )
+
+
+def _chosen_size(points: NDArray[np.float64], seed: int) -> int:
+    """The smallest cluster size with the highest DBCV, of steps of the square root of two.
+
+    The steps go from MIN_CLUSTER_SIZE to the square root of the number of points. DBCV (Moulavi
+    and others 2014) weighs how much denser clusters are inside than between, noise as loss.
+    """
+    scale = max(1.0, len(points) / TRIAL_ITEMS)
+    if scale > 1:
+        chosen = np.random.default_rng(seed).choice(len(points), TRIAL_ITEMS, replace=False)
+        points = points[np.sort(chosen)]
+    sizes = _sizes(len(points))
+    validity = [_validity(_fit(points, size)) for size in sizes]
+    return round(sizes[int(np.argmax(validity))] * scale)
+
+
+def _sizes(count: int) -> list[int]:
+    steps = max(0, int(2 * np.log2(count**0.5 / MIN_CLUSTER_SIZE)))
+    return [round(MIN_CLUSTER_SIZE * 2 ** (step / 2)) for step in range(steps + 1)]
+
+
+def _fit(points: NDArray[np.float64], size: int) -> hdbscan.HDBSCAN:
+    return hdbscan.HDBSCAN(
+        min_cluster_size=size,
+        min_samples=MIN_CLUSTER_SIZE,
+        gen_min_span_tree=True,
+        core_dist_n_jobs=1,
+    ).fit(points)
+
+
+def _validity(model: hdbscan.HDBSCAN) -> float:
+    return float(model.relative_validity_) if model.labels_.max() > 0 else -1.0
+
+
+def _few(distinct: NDArray[np.float64], times: NDArray[np.intp]) -> _Found:
+    """Groups of alike texts; those that occur fewer than MIN_CLUSTER_SIZE times are noise."""
+    if len(distinct) < 2:
+        return _Found.nothing(len(distinct))
+    groups = AgglomerativeClustering(
+        n_clusters=None,
+        metric="cosine",
+        linkage="average",
+        distance_threshold=1 - SAME_KIND_COSINE,
+    ).fit_predict(distinct)
+    frequent = np.bincount(groups, weights=times) >= MIN_CLUSTER_SIZE
+    labels = np.where(frequent, np.cumsum(frequent) - 1, NOISE)[groups]
+    return _Found(labels, (labels >= 0).astype(np.float64), np.full(int(frequent.sum()), np.nan))
+
+
+def _with_frequent(found: _Found, times: NDArray[np.intp]) -> _Found:
+    """A text that recurs as often as a cluster must be large is no noise: it is a cluster."""
+    alone = np.flatnonzero((found.labels == NOISE) & (times >= found.min_cluster_size))
+    labels, probabilities = found.labels.copy(), found.probabilities.copy()
+    labels[alone] = len(found.persistence) + np.arange(len(alone))
+    probabilities[alone] = 1.0
+    persistence = np.concatenate([found.persistence, np.full(len(alone), np.nan)])
+    return found._replace(labels=labels, probabilities=probabilities, persistence=persistence)
+
+
+def _result(
+    rows: NDArray[np.float64], found: _Found, assign: Assign, note: str | None
+) -> Clustering:
+    found = _by_size(found)
+    labels, persistence = found.labels, found.persistence
+    if assign == "all" and len(rows) and not len(persistence):
+        labels, persistence = np.zeros(len(rows), dtype=np.int64), np.array([np.nan])
+    centroids = _centroids(rows, labels, len(persistence))
+    if assign == "all":
+        labels = nearest(rows, centroids, labels)
+    return Clustering(
+        labels, found.probabilities, persistence, centroids, found.min_cluster_size, note
+    )
+
+
+def _by_size(found: _Found) -> _Found:
+    """Number the clusters by falling size, equal ones by their first item."""
+    count = len(found.persistence)
+    sizes = np.bincount(found.labels[found.labels >= 0], minlength=count)
+    firsts = np.array([np.argmax(found.labels == label) for label in range(count)], dtype=int)
+    order = np.lexsort((firsts, -sizes))
+    renumbered = np.append(np.argsort(order), NOISE)  # the last entry is what -1 picks
+    return found._replace(labels=renumbered[found.labels], persistence=found.persistence[order])
+
+
+def _centroids(
+    rows: NDArray[np.float64], labels: Sequence[int] | Labels, count: int
+) -> NDArray[np.float64]:
+    sums = np.zeros((count, rows.shape[1]))
+    members = np.asarray(labels) >= 0
+    np.add.at(sums, np.asarray(labels)[members], rows[members])
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = sums / np.maximum(lengths, np.finfo(np.float64).tiny)
+    return unit
+
+
+def nearest(rows: Vectors, centroids: Vectors, labels: Labels) -> Labels:
+    """`labels` with each noise item given to the nearest centroid; unchanged where none exist."""
+    noise = labels == NOISE
+    if not len(centroids) or not noise.any():
+        return labels
+    assigned = labels.copy()
+    assigned[noise] = np.argmax(rows[noise] @ centroids.T, axis=1)
+    return assigned
