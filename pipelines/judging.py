@@ -15,12 +15,17 @@ def judge_with_consent(context: Context) -> tuple[Judge, bool]:
     Raises ConfigError where a model is asked for and nobody agreed to send it session text.
     """
     config = context.config.judge
-    if config.judge == "llm" and not config.consent:
-        raise ConfigError(
-            f'[judge] judge = "llm" sends session text to {config.base_url}: set '
-            "[judge] consent = true to agree for runs that cannot ask, or use signals judge"
-        )
+    if config.judge == "llm":
+        require_consent(config, "session text")
     return make_judge(context, config.judge), config.judge == "llm"
+
+
+def require_consent(config: JudgeConfig, what: str) -> None:
+    """Raise ConfigError unless the configuration agrees to send `what` to its endpoint."""
+    if not config.consent:
+        raise ConfigError(
+            f"{what} would be sent to {config.base_url}: set [judge] consent = true to agree"
+        )
 
 
 def make_judge(context: Context, name: str) -> Judge:

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -13,7 +12,8 @@ from agent_core.errors import LockHeldError
 from agent_core.patching import PatchOutcome, PatchTask, Target, bundled_target, run_patch_task
 from agent_core.sandbox import find_sandbox
 from pipelines.context import Context
-from pipelines.tasks import TaskRow, list_tasks, move_task, reopen_task
+from pipelines.judging import make_model, require_consent
+from pipelines.tasks import TaskRow, get_task, list_tasks, move_task, reopen_task
 from pipelines.warehouse import replace_rows, transaction
 
 
@@ -37,7 +37,9 @@ def run_tasks(
 
 def _run_alone(context: Context, task_id: str, target: Target) -> PatchOutcome:
     """A task is attempted by one process at a time."""
-    lock = FileLock(context.home.state / f"{Path(task_id).name}.lock", timeout=0)
+    with context.warehouse() as connection:
+        row = get_task(connection, task_id)
+    lock = FileLock(context.home.state / f"{row.task_id}.lock", timeout=0)
     try:
         with lock:
             return _run(context, task_id, target)
@@ -58,7 +60,7 @@ def _run(context: Context, task_id: str, target: Target) -> PatchOutcome:
         PatchTask.from_dict(row.task),
         target=target,
         home=context.home.root,
-        policy=_policy(context, row),
+        policy=_policy(context),
         sandbox=find_sandbox(),
         salt=context.home.salt(),
         clock=context.clock,
@@ -67,6 +69,14 @@ def _run(context: Context, task_id: str, target: Target) -> PatchOutcome:
     with context.warehouse() as connection, transaction(connection):
         _record(connection, row, outcome, started, context.clock())
     return outcome
+
+
+def _policy(context: Context) -> Policy:
+    """The configured driver. Raises ConfigError where a model lacks consent or a key."""
+    if context.config.agent.policy == "playbook":
+        return PlaybookPolicy()
+    require_consent(context.config.judge, "recorded calls and files of the target")
+    return ModelPolicy(make_model(context.config.judge))
 
 
 def _record(

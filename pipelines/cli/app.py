@@ -9,7 +9,7 @@ import sys
 import typer
 
 from agent_core.errors import BadInputError, SignalsError
-from pipelines.cli import agent, care, later, loop_verbs, schema, tasks, views
+from pipelines.cli import agent, care, demo, later, loop_verbs, schema, tasks, views
 from pipelines.cli.options import Options
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     help="Finds friction and delight in agent session logs and lets the agent repair itself.",
 )
 
-for _module in (loop_verbs, views, tasks, schema, agent, care, later):
+for _module in (demo, loop_verbs, views, tasks, schema, agent, care, later):
     _module.register(app)
 
 
@@ -36,7 +36,9 @@ def _global_options(
     ),
     json_output: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
-    context.obj = Options.of(home, json_output=json_output)
+    source = context.get_parameter_source("home")
+    given = source is not None and source.name == "COMMANDLINE"
+    context.obj = Options.of(home, json_output=json_output, on_command_line=given)
 
 
 def main(arguments: list[str] | None = None) -> None:

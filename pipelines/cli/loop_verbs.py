@@ -7,26 +7,15 @@ from typing import Annotated, Literal
 import typer
 
 from agent_core.errors import NotBuiltError
-from pipelines.cli.options import Options, ask_consent, options
+from pipelines.cli.options import ask_consent, options, print_report
 
 _PATHS = typer.Argument(help="Files or folders with logs.", show_default=False)
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    for verb in (demo, run, ingest, judge, evolve, cluster, breaches):
+    for verb in (run, ingest, judge, evolve, cluster, breaches):
         app.command()(verb)
-
-
-def demo(
-    context: typer.Context,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the demo's home first.")] = False,
-) -> None:
-    """The whole loop on the sample logs in data/, in the home `.demo` (or --home DIR)."""
-    from pipelines.demo import run_demo
-
-    given = options(context)
-    run_demo(given, fresh=fresh)
 
 
 def run(context: typer.Context, paths: Annotated[list[Path] | None, _PATHS] = None) -> None:
@@ -40,14 +29,7 @@ def run(context: typer.Context, paths: Annotated[list[Path] | None, _PATHS] = No
     from pipelines.job import run_job_in_process
 
     run_job_in_process(prepared.home, paths or [])
-    _print_report(given)
-
-
-def _print_report(given: Options) -> None:
-    from pipelines.report import read_report, report_as_dict, report_as_text
-
-    report = read_report(given.home.snapshots)
-    given.print(report_as_dict(report), lambda: report_as_text(report))
+    print_report(given)
 
 
 def ingest(

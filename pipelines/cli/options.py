@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.context import Context
 
 DEFAULT_HOME = "~/.signals"
+DEMO_HOME = ".demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class Options:
 
     home: Home
     json_output: bool
+    demo_home: Home
+    """The demo's: `.demo`, unless the command line itself names a home."""
 
     @staticmethod
-    def of(home: str | None, *, json_output: bool) -> "Options":
+    def of(home: str | None, *, json_output: bool, on_command_line: bool) -> "Options":
         """Options for the home named, or the default one."""
-        return Options(Home(Path(home or DEFAULT_HOME).expanduser().absolute()), json_output)
+        found = Home(Path(home or DEFAULT_HOME).expanduser().absolute())
+        demo = found if on_command_line else Home(Path(DEMO_HOME).absolute())
+        return Options(found, json_output, demo)
 
     def config(self) -> Config:
         """The configuration of the home. Raises ConfigError."""
@@ -59,6 +64,14 @@ def options(context: typer.Context) -> Options:
     found = context.obj
     assert isinstance(found, Options)
     return found
+
+
+def print_report(given: Options, home: Home | None = None) -> None:
+    """Print what the published snapshot of the home says."""
+    from pipelines.report import read_report, report_as_dict, report_as_text
+
+    report = read_report((home or given.home).snapshots)
+    given.print(report_as_dict(report), lambda: report_as_text(report))
 
 
 def ask_consent(what: str, endpoint: str, *, yes: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from agent_core.errors import NotBuiltError
-from pipelines.cli.options import options
+from pipelines.cli.options import options, print_report
 
 
 def register(app: typer.Typer) -> None:
@@ -25,13 +25,9 @@ def report(
     digest: Annotated[bool, typer.Option("--digest", help="The day's changes.")] = False,
 ) -> None:
     """What the published snapshot says."""
-    from pipelines.report import read_report, report_as_dict, report_as_text
-
     if html is not None or digest:
         raise NotBuiltError("report --html and --digest are not built yet; use the text or --json")
-    given = options(context)
-    found = read_report(given.home.snapshots)
-    given.print(report_as_dict(found), lambda: report_as_text(found))
+    print_report(options(context))
 
 
 def export(

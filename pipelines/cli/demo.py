@@ -1,0 +1,38 @@
+"""The verb `demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import options, print_report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command."""
+    app.command()(demo)
+
+
+def demo(
+    context: typer.Context,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the demo's home first.")] = False,
+) -> None:
+    """The whole loop on the sample logs in data/, in the home `.demo` (or --home DIR)."""
+    from pipelines.demo import run_demo
+
+    given = options(context)
+    result = run_demo(given.demo_home, fresh=fresh)
+    print_report(given, given.demo_home)
+    if given.json_output:
+        return
+    for task_id, outcome in result.outcomes.items():
+        _show_proposal(task_id, outcome.pr_path, outcome.reason)
+    if not result.outcomes:
+        print("\nNothing new: no breach waits for a patch. `make demo ARGS=--fresh` starts over.")
+    print(f"\nDashboard: signals --home {given.demo_home.root} dashboard")
+
+
+def _show_proposal(task_id: str, pull_request: Path | None, reason: str) -> None:
+    print(f"\n{'─' * 78}\n{task_id}: {reason}\n")
+    if pull_request is not None:
+        print(f"{pull_request}\n\n{pull_request.read_text(encoding='utf-8')}")

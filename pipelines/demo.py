@@ -1,0 +1,127 @@
+"""The whole loop on the sample logs, in a home of its own; the user's clone stays untouched."""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from git import GitCommandError, InvalidGitRepositoryError, Repo
+
+from agent_core.errors import BadInputError, DataError, TargetError
+from agent_core.patching import PatchOutcome, Target
+from pipelines.config import load_config
+from pipelines.context import Context, new_run_id
+from pipelines.home import Home
+from pipelines.job import run_job_in_process
+from pipelines.patching import open_task_ids, run_tasks
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+DATA = CHECKOUT / "data"
+_MARK = "demo-home"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo did."""
+
+    home: Home
+    target: Target
+    outcomes: dict[str, PatchOutcome]
+    """Attempts of this run by task id; empty where an earlier run made them."""
+
+
+def run_demo(home: Home, *, fresh: bool) -> DemoResult:
+    """Samples to pull request. Raises DataError, TargetError, BadInputError.
+
+    The job runs twice: on the samples, and, once the core has patched, on the session in which
+    it did so.
+    """
+    prepared = _prepare_home(home, fresh=fresh)
+    target = _target(prepared)
+    _register_replay(prepared)
+    run_job_in_process(prepared, [DATA / "samples" / "sessions", DATA / "handmade"])
+    outcomes = _patch(prepared, target)
+    if outcomes:
+        run_job_in_process(prepared, [prepared.sessions])
+    return DemoResult(prepared, target, outcomes)
+
+
+def _prepare_home(home: Home, *, fresh: bool) -> Home:
+    """A home of the demo's own: one that is in use for something else is refused."""
+    used = home.root.exists() and any(home.root.iterdir())
+    if used and not (home.root / _MARK).exists():
+        raise BadInputError(f"{home.root}: not a home of the demo; name another with --home DIR")
+    if used and fresh:
+        shutil.rmtree(home.root)
+    home.prepare()
+    (home.root / _MARK).touch()
+    return home
+
+
+def _register_replay(home: Home) -> None:
+    """Copy the samples' replay records into the home, once their hashes are found right."""
+    _check_hashes(DATA / "samples")
+    for source in sorted((DATA / "samples" / "replay").rglob("*")):
+        place = home.replay / source.relative_to(DATA / "samples" / "replay")
+        if source.is_file() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.copyfile(source, place)
+            place.chmod(0o600)
+
+
+def _check_hashes(samples: Path) -> None:
+    lines = (samples / "SHA256SUMS").read_text().splitlines()
+    recorded = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    found = {
+        path.relative_to(samples).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in samples.rglob("*")
+        if path.is_file() and path.name != "SHA256SUMS"
+    }
+    wrong = sorted(
+        name for name in recorded.keys() | found if recorded.get(name) != found.get(name)
+    )
+    if wrong:
+        raise DataError(
+            f"{samples / wrong[0]}: not as recorded in SHA256SUMS ({len(wrong)} such files); "
+            "restore it: git checkout data/samples"
+        )
+
+
+def _target(home: Home) -> Target:
+    """A clone of this checkout in the home, with the older, defective tools put back."""
+    folder = home.root / "target"
+    if not (folder / ".git").exists():
+        draft = home.root / "target.draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        _clone_with_defects(draft, sorted((DATA / "defects").glob("*.patch")))
+        draft.rename(folder)
+    return Target(folder)
+
+
+def _clone_with_defects(folder: Path, patches: Sequence[Path]) -> None:
+    try:
+        clone = Repo(CHECKOUT).clone(folder)
+        clone.git.execute(
+            [*("git", "-c", "user.name=Signals", "-c", "user.email=signals@localhost"),
+             *("am", "--quiet", *map(str, patches))]
+        )  # fmt: skip
+    except InvalidGitRepositoryError as error:
+        raise TargetError(
+            f"{CHECKOUT} is no git repository: the demo patches a clone of it; run it in a clone"
+        ) from error
+    except GitCommandError as error:
+        raise TargetError(
+            f"{CHECKOUT}: git {error.command[1]} failed for the demo's clone"
+        ) from error
+
+
+def _patch(home: Home, target: Target) -> dict[str, PatchOutcome]:
+    context = demo_context(home, "demo")
+    return run_tasks(context, open_task_ids(context), target)
+
+
+def demo_context(home: Home, verb: str) -> Context:
+    """A context in the demo's home."""
+    return Context(home, load_config(home.config), new_run_id(datetime.now(UTC)), verb)
