@@ -7,7 +7,7 @@ sessions and users stand behind it and it comes back under resampling, it is pro
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from facets.clustering import Clustering, Vectors, cluster
+from facets.clustering import NOISE, Clustering, Labels, Vectors, cluster
 from facets.naming import ClusterName, name_clusters
 from facets.proposal import Proposal, ProposalKind, proposal_id
 from facets.schema import OTHER, FacetSchema
@@ -59,6 +59,8 @@ class ClusterSummary(NamedTuple):
     purity: float
     """Share of the members that carry `maps_to`, or where it is None that carry no value."""
     persistence: float | None
+    examples: tuple[str, ...]
+    """Distinct texts, the nearest to the centroid first."""
 
 
 class Discovery(NamedTuple):
@@ -83,81 +85,101 @@ def discover(
     `target` is `friction`, `delight` or a category facet. Raises ConfigError where the schema
     does not have it.
     """
-    clustering = cluster(vectors, assign="core", seed=seed)
-    names = name_clusters(items["text"].to_list(), clustering.labels)
-    clusters = map_clusters(items, clustering, names, schema, target)
     floors = floors or Floors()
-    stability: NDArray[np.float64] | None = None
-    if any(_supported(one, floors) for one in clusters):  # resampling costs ten clusterings
+    clustering = cluster(vectors, assign="core", seed=seed)
+    clusters = summarise(items, vectors, clustering, schema, target)
+    stability = np.full(clustering.count, np.nan)
+    if any(_is_new(one, floors) for one in clusters):  # resampling costs ten clusterings
         sessions = items["session_key"].to_list()
         stability = resampled_stability(vectors, clustering, sessions, seed=seed)
-    proposals = propose(items, vectors, clustering, clusters, target, floors, stability)
+    proposals = propose(clusters, stability, target, floors)
     return Discovery(clustering, tuple(clusters), tuple(proposals))
 
 
-def map_clusters(
+def map_to_schema(
+    items: pl.DataFrame, labels: Labels, schema: FacetSchema, target: str
+) -> dict[int, str | None]:
+    """For each cluster of `labels` the value most members carry; None: it maps nowhere."""
+    known = _known(schema, target)
+    return {
+        int(label): _mapping(items.filter(pl.Series(labels == label))["type"].to_list(), known)[0]
+        for label in np.unique(labels[labels != NOISE])
+    }
+
+
+def summarise(
     items: pl.DataFrame,
+    vectors: Vectors,
     clustering: Clustering,
-    names: Mapping[int, ClusterName],
     schema: FacetSchema,
     target: str,
 ) -> list[ClusterSummary]:
-    """Each cluster with the value of the schema that its members carry, if most carry one."""
-    known = frozenset(schema.known_values(target)) - UNNAMED
+    """Each cluster's core: its name, whom it concerns, and what it is to the schema."""
+    names = name_clusters(items["text"].to_list(), clustering.core)
+    known = _known(schema, target)
     return [
-        _summary(items.filter(pl.Series(clustering.core == label)), label, clustering, names, known)
+        _summary(items, _by_nearness(vectors, clustering, label), names[label], known)._replace(
+            cluster=label, persistence=_measured(clustering.persistence[label])
+        )
         for label in range(clustering.count)
     ]
 
 
 def propose(
-    items: pl.DataFrame,
-    vectors: Vectors,
-    clustering: Clustering,
-    clusters: list[ClusterSummary],
+    clusters: Sequence[ClusterSummary],
+    stability: NDArray[np.float64],
     target: str,
     floors: Floors,
-    stability: NDArray[np.float64] | None,
 ) -> list[Proposal]:
     """A proposal for each cluster that maps nowhere and passes every floor, the widest first.
 
-    `stability` has one figure a cluster; None where no cluster has the support.
+    `stability` has one figure a cluster, in [0, 1]; NaN, never measured, passes no floor.
     """
-    proposals = []
-    for one in clusters:
-        if stability is None or not _supported(one, floors):
-            continue
-        held = float(stability[one.cluster])
-        if held >= floors.min_stability:  # NaN, never measured, is below
-            examples = _most_central(items, vectors, clustering, one.cluster)
-            proposals.append(_proposal(one, target, held, examples))
+    proposals = [
+        _proposal(one, target, float(stability[one.cluster]))
+        for one in clusters
+        if _is_new(one, floors) and stability[one.cluster] >= floors.min_stability
+    ]
     return sorted(proposals, key=lambda proposal: (-proposal.sessions, proposal.proposal_id))
 
 
+def _known(schema: FacetSchema, target: str) -> frozenset[str]:
+    return frozenset(schema.known_values(target)) - UNNAMED
+
+
+def _by_nearness(vectors: Vectors, clustering: Clustering, label: int) -> NDArray[np.intp]:
+    """Items of a cluster's core, the nearest to its centroid first."""
+    members = np.flatnonzero(clustering.core == label)
+    # Rounded, so that the order of summation does not decide between equal texts.
+    nearness = (vectors[members] @ clustering.centroids[label]).round(6)
+    return members[np.argsort(-nearness, kind="stable")]
+
+
 def _summary(
-    members: pl.DataFrame,
-    label: int,
-    clustering: Clustering,
-    names: Mapping[int, ClusterName],
-    known: frozenset[str],
+    items: pl.DataFrame, members: NDArray[np.intp], name: ClusterName, known: frozenset[str]
 ) -> ClusterSummary:
-    maps_to, purity = _mapping(members["type"].to_list(), known)
-    persistence = float(clustering.persistence[label])
+    rows = items[members.tolist()]
+    maps_to, purity = _mapping(rows["type"].to_list(), known)
     return ClusterSummary(
-        cluster=label,
-        name=names[label].name,
-        terms=names[label].terms,
-        size=members.height,
-        sessions=members["session_key"].n_unique(),
-        users=members["user_id"].n_unique(),  # null, the unknown user, is one value
+        cluster=NOISE,
+        name=name.name,
+        terms=name.terms,
+        size=rows.height,
+        sessions=rows["session_key"].n_unique(),
+        users=rows["user_id"].n_unique(),  # null, the unknown user, is one value
         maps_to=maps_to,
         purity=purity,
-        persistence=None if np.isnan(persistence) else persistence,
+        persistence=None,
+        examples=tuple(dict.fromkeys(rows["text"].to_list()))[:EXAMPLES],
     )
 
 
-def _mapping(types: list[str | None], known: frozenset[str]) -> tuple[str | None, float]:
-    """The commonest known value unless more than half carry none, and its share."""
+def _measured(persistence: float) -> float | None:
+    return None if np.isnan(persistence) else float(persistence)
+
+
+def _mapping(types: Sequence[str | None], known: frozenset[str]) -> tuple[str | None, float]:
+    """The commonest known value and its share, unless more than half carry none."""
     named = Counter(value for value in types if value in known)
     unnamed = len(types) - named.total()
     if 2 * unnamed > len(types) or not named:
@@ -166,40 +188,26 @@ def _mapping(types: list[str | None], known: frozenset[str]) -> tuple[str | None
     return value, carried / len(types)
 
 
-def _supported(one: ClusterSummary, floors: Floors) -> bool:
-    return (
-        one.maps_to is None
-        and one.sessions >= floors.min_sessions
-        and one.users >= floors.min_users
-    )
+def _is_new(one: ClusterSummary, floors: Floors) -> bool:
+    has_support = one.sessions >= floors.min_sessions and one.users >= floors.min_users
+    return one.maps_to is None and has_support
 
 
-def _most_central(
-    items: pl.DataFrame, vectors: Vectors, clustering: Clustering, label: int
-) -> list[str]:
-    """Distinct texts of the core, the nearest to the centroid first."""
-    members = np.flatnonzero(clustering.core == label)
-    nearness = (vectors[members] @ clustering.centroids[label]).round(6)
-    ordered = members[np.argsort(-nearness, kind="stable")]
-    texts = items["text"].gather(ordered.tolist()).to_list()
-    return list(dict.fromkeys(texts))[:EXAMPLES]
-
-
-def _proposal(one: ClusterSummary, target: str, stability: float, examples: list[str]) -> Proposal:
+def _proposal(one: ClusterSummary, target: str, stability: float) -> Proposal:
     kind: ProposalKind = "new_type" if target in ("friction", "delight") else "new_value"
     return Proposal(
         proposal_id=proposal_id(kind, target, one.terms[:_ID_TERMS] or (one.name,)),
         kind=kind,
         target=target,
         name=_identifier(one.name),
-        definition=f"Such as: {examples[0].rstrip('.')}.",
+        definition=f"Such as: {one.examples[0].rstrip('.')}.",
         support=one.size,
         sessions=one.sessions,
         users=one.users,
         stability=round(stability, 3),
         evidence={
             "terms": list(one.terms),
-            "examples": examples,
+            "examples": list(one.examples),
             "unmapped_share": round(one.purity, 3),
         },
     )
