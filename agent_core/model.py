@@ -306,7 +306,7 @@ def _reply(completion: "ChatCompletion") -> ModelReply:
         text=message.content or "",
         tool_calls=calls,
         tokens=_tokens(completion),
-        finish_reason=_FINISH_REASONS.get(choice.finish_reason or "stop", "other"),
+        finish_reason=_FINISH_REASONS.get(choice.finish_reason, "other"),
         refusal=message.refusal,
     )
 

@@ -11,7 +11,7 @@ from judges.rules.moments import MomentMaker, delight_score, friction_score
 from judges.rules.restatement import Embed
 from judges.rules.scoring import Weights, shipped_weights
 from judges.rules.structural import error_run
-from judges.rules.view import SegmentView, segment_views
+from judges.rules.view import segment_views
 from judges.rules.wording import Scene, scene_place, summary
 from judges.verdict import JudgeIdentity, Judgement, Moment, TurnScore
 
@@ -60,7 +60,7 @@ class RulesJudge:
             return self._unscored(session, f"judge failed: {type(error).__name__}")
 
     def _judged(self, session: Session) -> Judgement:
-        scenes = self._scenes(segment_views(session))
+        scenes = read_scenes(session, self._embed)
         moments = tuple(moment for scene in scenes for moment in self._maker.moments(scene))
         turns = tuple(self._turn_scores(scenes))
         facets = self._facets(scenes, moments)
@@ -76,12 +76,6 @@ class RulesJudge:
             friction_score=_highest(turns, moments, "friction"),
             delight_score=_highest(turns, moments, "delight"),
         )
-
-    def _scenes(self, views: Sequence[SegmentView]) -> list[Scene]:
-        return [
-            Scene(view, gather(view, self._embed), error_run(view), scene_place(i, len(views)))
-            for i, view in enumerate(views)
-        ]
 
     def _turn_scores(self, scenes: Sequence[Scene]) -> list[TurnScore]:
         return [
@@ -101,6 +95,15 @@ class RulesJudge:
 
     def _unscored(self, session: Session, reason: str) -> Judgement:
         return Judgement(session.key, self.identity, "unscored", reason)
+
+
+def read_scenes(session: Session, embed: Embed | None = None) -> list[Scene]:
+    """The segments of a session with their evidence, in order."""
+    views = segment_views(session)
+    return [
+        Scene(view, gather(view, embed), error_run(view), scene_place(i, len(views)))
+        for i, view in enumerate(views)
+    ]
 
 
 def unscorable(session: Session) -> str | None:

@@ -34,18 +34,18 @@ class MomentMaker:
         score = friction_score(scene, self.weights)
         if score >= self.weights.friction.operating_point:
             for kind in self._named("friction", _kinds(scene.evidence, _FRICTION_RULES)):
-                yield self._moment("friction", kind, score, scene)
+                yield self.moment("friction", kind, score, scene)
         elif (errors := self.weights.errors.score(scene.evidence)) >= (
             self.weights.errors.operating_point
         ):
             for kind in self._named("friction", ["error_event"]):
-                yield self._moment("friction", kind, errors, scene)
+                yield self.moment("friction", kind, errors, scene)
 
     def _delight(self, scene: Scene) -> Iterator[Moment]:
         score = delight_score(scene, self.weights)
         if score >= self.weights.delight.operating_point:
             for kind in self._named("delight", _kinds(scene.evidence, _DELIGHT_RULES)):
-                yield self._moment("delight", kind, score, scene)
+                yield self.moment("delight", kind, score, scene)
 
     def _named(self, polarity: Polarity, kinds: list[str]) -> list[str]:
         """Types in the rubric's order; one that the rubric lacks, or none at all, is `other`."""
@@ -53,7 +53,8 @@ class MomentMaker:
         found = {kind if kind in names else "other" for kind in kinds} or {"other"}
         return [name for name in names if name in found]
 
-    def _moment(self, polarity: Polarity, kind: str, score: float, scene: Scene) -> Moment:
+    def moment(self, polarity: Polarity, kind: str, score: float, scene: Scene) -> Moment:
+        """One moment of a type in a segment, worded from its evidence."""
         run = scene.run if kind in {"error_event", "other"} else None
         error_class = known_class(run.error_class) if run else None
         signature = (run.last.error_signature or "") if run else ""

@@ -27,7 +27,8 @@ MAX_PROSE_CHARS = 1_500
 """Longer prose is a specification: its words describe a task more than they react."""
 
 _QUESTION = re.compile(r"[?？]")
-_BARE_COMMAND_WORDS = 3
+_BARE_COMMAND_WORDS = 3.5
+_SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 
 def textual_evidence(view: SegmentView) -> dict[str, float]:
@@ -50,4 +51,6 @@ def textual_evidence(view: SegmentView) -> dict[str, float]:
 
 def _is_bare(turn: Turn) -> bool:
     """A few words without anything pasted: a command or an answer."""
-    return not turn.pasted and len(turn.prose.split()) <= _BARE_COMMAND_WORDS
+    # In scripts without spaces two characters are about a word.
+    words = len(turn.prose.split()) + len(_SPACELESS.findall(turn.prose)) / 2
+    return not turn.pasted and words <= _BARE_COMMAND_WORDS

@@ -1,0 +1,125 @@
+"""A session as delimited data for a model: numbered steps as JSON lines, in windows.
+
+Each step is one JSON object on one line, so that its text can neither end the data nor forge
+another step; secrets are redacted; what is left out of a long text is said in its place.
+"""
+
+import hashlib
+import hmac
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent_core.privacy import redact_secrets
+from agent_core.session import Session, Step
+
+WINDOW_CHARS = 120_000
+"""About 30,000 tokens; what a window holds besides the prompt."""
+OVERLAP_STEPS = 12
+"""Steps that a window repeats of the one before, as context."""
+MAX_TEXT_CHARS = 4_000
+"""Of one text of the person or the agent; the middle of a longer one is left out, and said so."""
+MAX_RESULT_CHARS = 1_200
+
+_KEPT = "\n\t"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedStep:
+    """A step of the session's own with its number (1-based) and its line of data."""
+
+    number: int
+    step: Step
+    line: str
+
+
+def numbered_steps(session: Session) -> list[NumberedStep]:
+    """The session's own steps, numbered from 1."""
+    own = [step for step in session.steps if not step.is_copied_context]
+    return [NumberedStep(n, step, _line(n, step)) for n, step in enumerate(own, start=1)]
+
+
+def windows(
+    steps: Sequence[NumberedStep], *, budget: int = WINDOW_CHARS, overlap: int = OVERLAP_STEPS
+) -> list[Sequence[NumberedStep]]:
+    """Cut into overlapping windows of at most `budget` characters; a longer step stands alone.
+
+    Every step is in at least one window, and each window brings at least one new step.
+    """
+    cut: list[Sequence[NumberedStep]] = []
+    start = 0
+    while start < len(steps):
+        end = _window_end(steps, start, budget)
+        if cut:  # the overlap must leave room for something new
+            new = start
+            start = max(start - overlap, 0)
+            while start < new and _window_end(steps, start, budget) <= new:
+                start += 1
+            end = _window_end(steps, start, budget)
+        cut.append(steps[start:end])
+        start = end
+    return cut
+
+
+def as_data(steps: Sequence[NumberedStep], session: Session, salt: bytes) -> str:
+    """The steps between two marker lines that only who knows the salt can write."""
+    digest = hmac.new(salt, f"data:{session.key}".encode(), hashlib.sha256).hexdigest()[:16]
+    lines = "\n".join(step.line for step in steps)
+    return f"===== data {digest} begins =====\n{lines}\n===== data {digest} ends ====="
+
+
+def session_texts(session: Session) -> list[str]:
+    """Every text of the session, for the privacy filter."""
+    texts: list[str] = []
+    for step in session.steps:
+        texts += [step.text, step.reasoning]
+        texts += [json.dumps(dict(call.arguments), ensure_ascii=False) for call in step.tool_calls]
+        texts += [call.name for call in step.tool_calls]
+        texts += [observation.content for observation in step.observations]
+    return [text for text in texts if text]
+
+
+def _window_end(steps: Sequence[NumberedStep], start: int, budget: int) -> int:
+    used = 0
+    for position in range(start, len(steps)):
+        used += len(steps[position].line) + 1
+        if used > budget:
+            return max(position, start + 1)
+    return len(steps)
+
+
+def _line(number: int, step: Step) -> str:
+    said: dict[str, Any] = {"step": number, "by": "person" if step.is_person else step.source}
+    if step.event:
+        said["event"] = step.event
+    if step.text:
+        said["text"] = _shown(step.text, MAX_TEXT_CHARS)
+    if step.tool_calls:
+        said["calls"] = [
+            {"tool": _shown(call.name, 80), "arguments": _arguments(dict(call.arguments))}
+            for call in step.tool_calls
+        ]
+    if step.observations:
+        said["results"] = [
+            {"failed": o.is_error, "text": _shown(o.content, MAX_RESULT_CHARS)}
+            for o in step.observations
+        ]
+    return json.dumps(said, ensure_ascii=False)
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    return _shown(json.dumps(arguments, ensure_ascii=False), MAX_RESULT_CHARS)
+
+
+def _shown(text: str, limit: int) -> str:
+    """Redacted, without control and invisible characters, the middle left out if too long."""
+    text = redact_secrets(text)
+    text = "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in {"Cc", "Cf"})
+    # Unicode line ends would break the line of data although JSON leaves them as they are.
+    text = text.replace("\u2028", "\n").replace("\u2029", "\n")
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit // 2], text[-limit // 2 :]
+    return f"{head}\n[{len(text) - limit} characters left out]\n{tail}"
