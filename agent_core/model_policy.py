@@ -35,6 +35,11 @@ class ModelPolicy:
         """The model's name."""
         return self._model.name
 
+    @property
+    def model(self) -> ChatModel:
+        """The model itself, which also reviews the patches that it made."""
+        return self._model
+
     def next_action(self, state: AgentState) -> Action:
         """One call of the model; raises what the model raises."""
         system = f"{self._system}\n## Plan\n{show(state.plan)}\n"

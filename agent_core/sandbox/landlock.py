@@ -17,7 +17,6 @@ from agent_core.sandbox.private import launcher, private_folder
 from agent_core.sandbox.supervision import supervise
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
-_PROC = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/filesystems")
 _CANNOT_CONFINE = 126
 
 
@@ -26,7 +25,8 @@ class Landlock:
 
     Weaker than bubblewrap in two things: mode, owner and times of files of this user outside
     the lists can be changed (their content can neither be read nor written), and the table of
-    processes is shared (signals to the outside are refused from Landlock ABI 6 on).
+    processes is shared: command lines show, but neither memory nor environment, and signals to
+    the outside are refused from Landlock ABI 6 on.
     """
 
     mode: SandboxMode = "landlock"
@@ -47,7 +47,7 @@ class Landlock:
             environment = clean_environment(self.mode, str(private), env)
             confinement = confine(cwd, writable, readable, environment)
             spec = {
-                "readable": [*map(str, (*system_paths(), *confinement.readable)), *_PROC],
+                "readable": [*map(str, (*system_paths(), *confinement.readable)), "/proc"],
                 "writable": [*map(str, (*confinement.writable, private)), *_DEVICES],
             }
             completed = supervise(

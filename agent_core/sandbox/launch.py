@@ -1,8 +1,9 @@
 """The first program of every confined command; run by its path, imports nothing of ours.
 
-`python -I launch.py '{"rlimits": …, "landlock": … or null}' COMMAND…` sets the kernel's limits
-and becomes COMMAND. With `landlock` it stays the parent instead, confines a child, and ends
-every process that the command leaves behind: orphans fall to it as their subreaper.
+`python -I launch.py '{"rlimits": …, "landlock": … or null, "outlives": …}' COMMAND…` sets the
+kernel's limits and becomes COMMAND. If it `outlives` the command it stays its parent instead
+(with `landlock`, the child is confined), and ends every process that the command leaves behind:
+orphans fall to it as their subreaper.
 """
 
 import ctypes
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     """Confine as the first argument says and run the rest; the command's exit code."""
     spec = json.loads(arguments[0])
     set_limits(spec["rlimits"])
-    if spec["landlock"] is None:
+    if not spec["outlives"]:
         become(arguments[1:])
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     _prctl(_PR_SET_SUBREAPER, 1)
@@ -77,14 +78,15 @@ def become(argv: Sequence[str]) -> None:
         os._exit(127)
 
 
-def _confine_and_become(spec: Mapping[str, Any], argv: Sequence[str]) -> None:
+def _confine_and_become(spec: Mapping[str, Any] | None, argv: Sequence[str]) -> None:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        _drop_capabilities()
-        restrict_files(spec["readable"], spec["writable"])
-        _deny_calls()
+        if spec is not None:
+            _drop_capabilities()
+            restrict_files(spec["readable"], spec["writable"])
+            _deny_calls()
     except (OSError, RuntimeError, ImportError) as error:
         print(f"signals: cannot confine: {error}", file=sys.stderr, flush=True)
         os._exit(126)

@@ -23,8 +23,12 @@ def private_folder() -> Iterator[Path]:
         yield folder
 
 
-def launcher(limits: Limits, landlock: Mapping[str, Any] | None = None) -> list[str]:
+def launcher(
+    limits: Limits, landlock: Mapping[str, Any] | None = None, *, outlives: bool = False
+) -> list[str]:
     """The command line that sets the kernel's limits for what follows it.
+
+    With `landlock` or `outlives` it stays and ends what the command leaves behind.
 
     RLIMIT_DATA counts what a process can write to in memory, so that large read-only mappings
     and reserved address space, usual in numerical libraries, do not trip it as RLIMIT_AS would.
@@ -34,5 +38,6 @@ def launcher(limits: Limits, landlock: Mapping[str, Any] | None = None) -> list[
         "RLIMIT_FSIZE": _LARGEST_FILE_BYTES,
         "RLIMIT_CORE": 0,
     }
-    spec = json.dumps({"rlimits": rlimits, "landlock": landlock})
+    outlives = outlives or landlock is not None
+    spec = json.dumps({"rlimits": rlimits, "landlock": landlock, "outlives": outlives})
     return [sys.executable, "-I", str(Path(launch.__file__).resolve()), spec]

@@ -1,0 +1,76 @@
+"""Style and types of the changed code, and whether every spec, prompt and playbook loads."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent_core.gates.result import NO_SANDBOX, Candidate, Finding
+from agent_core.sandbox import Limits, Sandbox
+
+_LIMITS = Limits(timeout_seconds=180, memory_bytes=4 << 30, output_bytes=200_000)
+_LOADS = """
+import sys
+from pathlib import Path
+import agent_core
+from agent_core.errors import SignalsError
+from agent_core.playbook import load_playbooks
+from agent_core.toolkit import load_tools
+root = Path(sys.argv[1])
+assert Path(agent_core.__file__).is_relative_to(root), "the tree under test is not what is loaded"
+try:
+    load_tools(root / "agent_core/tools")
+    load_playbooks(root / "agent_core/playbooks")
+except SignalsError as error:
+    sys.exit(str(error))
+"""
+
+
+def check_style(candidate: Candidate) -> Finding:
+    """Ruff and mypy on the changed Python files; all tools and playbooks of the core load."""
+    if candidate.sandbox is None:
+        return Finding("unscored", NO_SANDBOX)
+    files = candidate.changed(".py")
+    checks = [*_checks(candidate, files), *([_loading(candidate)] if candidate.is_core else [])]
+    for name, argv in checks:
+        problem = _run(candidate, candidate.sandbox, argv)
+        if problem is not None:
+            return Finding("failed", f"{name}: {problem}")
+    return Finding("passed", f"{', '.join(name for name, _ in checks) or 'no code changed'}")
+
+
+def _checks(candidate: Candidate, files: Sequence[str]) -> list[tuple[str, list[str]]]:
+    if not files or not candidate.is_core:
+        return []
+    ruff_cache, mypy_cache = str(candidate.cache / "ruff"), str(candidate.cache / "mypy")
+    return [
+        ("ruff check", ["-m", "ruff", "check", "--cache-dir", ruff_cache, *files]),
+        ("ruff format", ["-m", "ruff", "format", "--check", "--cache-dir", ruff_cache, *files]),
+        ("mypy", ["-m", "mypy", "--cache-dir", mypy_cache, *files]),
+    ]
+
+
+def _loading(candidate: Candidate) -> tuple[str, list[str]]:
+    return "tools and playbooks load", ["-c", _LOADS, str(candidate.tree)]
+
+
+def _run(candidate: Candidate, sandbox: Sandbox, argv: Sequence[str]) -> str | None:
+    """None where the check passes, else its most telling line."""
+    candidate.cache.mkdir(parents=True, exist_ok=True)
+    done = sandbox.run(
+        [sys.executable, *argv],
+        cwd=candidate.tree,
+        writable=[candidate.cache],
+        env={"PYTHONPATH": str(candidate.tree)},
+        limits=_LIMITS,
+    )
+    if done.exit_code == 0:
+        return None
+    return telling_line(f"{done.stderr}\n{done.stdout}", candidate.tree)
+
+
+def telling_line(output: str, tree: Path) -> str:
+    """The first line that names an error, with the tree's own place taken out."""
+    lines = [line.strip() for line in output.replace(f"{tree}/", "").splitlines() if line.strip()]
+    wanted = ("error", "Error", "FAILED", "would reformat", ": ")
+    telling = next((line for word in wanted for line in lines if word in line), None)
+    return (telling or (lines[-1] if lines else "it ended without a word"))[:300]

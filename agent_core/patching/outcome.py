@@ -1,0 +1,28 @@
+"""What an attempt at a patch task came to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agent_core.gates import GateResult
+
+Status = Literal["proposed", "failed", "unscored"]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchOutcome:
+    """An attempt; a proposal has a branch, a commit and a pull request, the others do not."""
+
+    status: Status
+    """`unscored`: a patch that could not be checked, for example without a sandbox."""
+    reason: str
+    session_id: str | None
+    """The core's own session that made the patch."""
+    base_commit: str
+    branch: str | None
+    commit_sha: str | None
+    pr_path: Path | None
+    diff: str
+    gate_results: tuple[GateResult, ...]
+    policy: str
+    sandbox: str | None

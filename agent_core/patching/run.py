@@ -1,0 +1,223 @@
+"""Carries a patch task from a breach to a pull request that waits for a person."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agent_core.agent import Opening, run_task
+from agent_core.change import FileChange, changes_between, diff_text
+from agent_core.errors import ModelError
+from agent_core.forge import Forge, PullRequest, open_forge
+from agent_core.gates import Candidate, run_gates
+from agent_core.gates.scope import allowed
+from agent_core.loop import AgentResult
+from agent_core.model import ChatModel
+from agent_core.model_policy import ModelPolicy
+from agent_core.patching.description import commit_message, pull_request_text, request_text
+from agent_core.patching.outcome import PatchOutcome, Status
+from agent_core.patching.target import Target
+from agent_core.patching.task import TASK_FILE, PatchTask
+from agent_core.policy import Policy
+from agent_core.replay_records import RecordedCall, ReplaySet, Selection, select_calls
+from agent_core.sandbox import Sandbox
+from agent_core.worktree import BRANCH_PREFIX, Worktree, check_branch, checkout, copy_tree
+
+Clock = Callable[[], datetime]
+OnState = Callable[[str, str], None]
+
+
+def run_patch_task(
+    task: PatchTask,
+    *,
+    target: Target,
+    home: Path,
+    policy: Policy,
+    sandbox: Sandbox | None,
+    salt: bytes,
+    clock: Clock,
+    on_state: OnState,
+) -> PatchOutcome:
+    """One attempt: a copy for the agent, its patch, the gates, a commit, a pull request.
+
+    States are reported as `on_state(state, reason)`: planned, patching, verifying, then proposed
+    or failed. Nothing of the repository changes but the branch `signals/<task id>`, in one step
+    at the end; a run that was killed leaves only folders, which the next one removes. Raises
+    TargetError and ConfigError before anything is done.
+    """
+    forge = open_forge(target.forge, home)
+    work = home / "work" / task.task_id
+    with checkout(target.repo, work / "base") as worktree:
+        check_branch(worktree.repo, BRANCH_PREFIX + task.task_id)
+        setting = _Setting(target, home, policy, sandbox, salt, clock, on_state)
+        attempt = _Attempt(task, setting, work, worktree, forge)
+        try:
+            outcome = attempt.outcome()
+        finally:
+            attempt.clean_up()
+    on_state("proposed" if outcome.status == "proposed" else "failed", outcome.reason)
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    target: Target
+    home: Path
+    policy: Policy
+    sandbox: Sandbox | None
+    salt: bytes
+    clock: Clock
+    on_state: OnState
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    task: PatchTask
+    setting: _Setting
+    work: Path
+    worktree: Worktree
+    forge: Forge
+
+    def outcome(self) -> PatchOutcome:
+        """The agent's patch before the gates, and a pull request where they let it pass."""
+        on_state = self.setting.on_state
+        calls = self._calls()
+        export = self._export(calls)
+        on_state("planned", f"a copy of {self.worktree.base_commit[:12]} is ready for the agent")
+        session_id = f"patch-{self.task.task_id}-{self.setting.clock():%Y%m%dT%H%M%S%f}"
+        on_state("patching", f"session {session_id}")
+        try:
+            result = self._let_the_agent_work(export, session_id)
+        except ModelError as error:
+            return self._ended("failed", f"the model failed: {error}", session_id)
+        changes = changes_between(self.worktree.folder, export, self.setting.target.held_out)
+        if result.status != "done" or not changes:
+            said = " ".join(result.text.split())[:300] or "nothing was changed"
+            return self._ended(
+                "failed", f"the agent ended with {result.status}: {said}", session_id
+            )
+        on_state("verifying", f"{len(changes)} file{'s' if len(changes) > 1 else ''} changed")
+        judged = self._judged(changes, calls, session_id)
+        return self._proposed(judged, changes) if judged.status == "proposed" else judged
+
+    def clean_up(self) -> None:
+        """Remove the copies; the records of the session stay."""
+        for name in ("export", "tree", "scratch"):
+            shutil.rmtree(self.work / name, ignore_errors=True)
+
+    def _calls(self) -> ReplaySet:
+        task = self.task
+        wanted = Selection(
+            task.affected_sessions, task.tool, task.error_class, task.error_signatures
+        )
+        return select_calls(self.setting.home / "replay", wanted, self.setting.salt)
+
+    def _export(self, calls: ReplaySet) -> Path:
+        export = self.work / "export"
+        copy_tree(self.worktree.folder, export, self.setting.target.held_out)
+        file = export / TASK_FILE
+        file.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "task": self.task.to_dict(),
+            "patchable": list(self.setting.target.patchable),
+            "failed_calls": [_failed(call) for call in calls.visible.failed],
+            "served_calls": [_described(call) for call in calls.visible.served],
+        }
+        file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        return export
+
+    def _let_the_agent_work(self, export: Path, session_id: str) -> AgentResult:
+        opening = Opening(session_id, self.setting.clock, project=self.setting.target.repo.name)
+        return run_task(
+            request_text(self.task, self.setting.target.patchable),
+            export,
+            self.setting.home,
+            self.setting.policy,
+            opening=opening,
+            sandbox=self.setting.sandbox,
+        )
+
+    def _candidate(self, changes: Sequence[FileChange], calls: ReplaySet) -> Candidate:
+        tree, scratch = self.work / "tree", self.work / "scratch"
+        copy_tree(self.worktree.folder, tree)
+        for change in changes:
+            if change.after is not None and allowed(change.path, self.setting.target.patchable):
+                file = tree / change.path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(change.after)
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        return Candidate(
+            changes=tuple(changes),
+            diff=diff_text(changes),
+            description=request_text(self.task, self.setting.target.patchable),
+            patchable=self.setting.target.patchable,
+            base=self.worktree.folder,
+            tree=tree,
+            scratch=scratch,
+            cache=self.setting.home / "cache" / "gates",
+            test_command=self.setting.target.test_command,
+            is_core=self.setting.target.is_core,
+            calls=calls,
+            sandbox=self.setting.sandbox,
+            reviewer=_reviewer(self.setting.policy),
+        )
+
+    def _judged(
+        self, changes: Sequence[FileChange], calls: ReplaySet, session_id: str
+    ) -> PatchOutcome:
+        candidate = self._candidate(changes, calls)
+        gates = run_gates(candidate)
+        failed = next((gate for gate in gates if gate.status == "failed"), None)
+        blocking = failed or next((gate for gate in gates if gate.blocks), None)
+        reason = f"{blocking.gate}: {blocking.reason}" if blocking else "the gates let it pass"
+        status: Status = "failed" if failed else "unscored" if blocking else "proposed"
+        outcome = self._ended(status, reason, session_id)
+        return replace(outcome, diff=candidate.diff, gate_results=gates)
+
+    def _proposed(self, outcome: PatchOutcome, changes: Sequence[FileChange]) -> PatchOutcome:
+        branch = BRANCH_PREFIX + self.task.task_id
+        contents = {change.path: change.after for change in changes if change.after is not None}
+        message = commit_message(self.task)
+        sha = self.worktree.commit(contents, message, branch, self.setting.clock())
+        reason = f"branch {branch} waits for a person"
+        outcome = replace(outcome, branch=branch, commit_sha=sha, reason=reason)
+        text = pull_request_text(self.task, outcome, changes)
+        request = PullRequest(self.task.task_id, self.task.title, branch, sha, text)
+        return replace(outcome, pr_path=self.forge.publish(request))
+
+    def _ended(self, status: Status, reason: str, session_id: str) -> PatchOutcome:
+        sandbox = self.setting.sandbox
+        return PatchOutcome(
+            status=status,
+            reason=reason,
+            session_id=session_id,
+            base_commit=self.worktree.base_commit,
+            branch=None,
+            commit_sha=None,
+            pr_path=None,
+            diff="",
+            gate_results=(),
+            policy=self.setting.policy.name,
+            sandbox=None if sandbox is None else sandbox.mode,
+        )
+
+
+def _reviewer(policy: Policy) -> ChatModel | None:
+    return policy.model if isinstance(policy, ModelPolicy) else None
+
+
+def _described(call: RecordedCall) -> dict[str, Any]:
+    return {
+        "session_id": call.session_id,
+        "number": call.number,
+        "tool": call.tool,
+        "arguments": dict(call.arguments),
+    }
+
+
+def _failed(call: RecordedCall) -> dict[str, Any]:
+    return _described(call) | {"error_class": call.error_class, "message": call.content}
