@@ -55,14 +55,14 @@ def embeddings(context: Context) -> Mapping[str, int]:
 
 
 def clusters(context: Context) -> Mapping[str, int]:
-    """Clusters of moment descriptions and of session summaries, with names."""
+    """Clusters of moment descriptions and session summaries, and proposals for the schema."""
     from pipelines.stages.clusters import cluster_items
 
     return cluster_items(context)
 
 
 def facets(context: Context) -> Mapping[str, int]:
-    """Facet values of the current schema, and proposals for what maps nowhere."""
+    """Facet values of the current schema."""
     from pipelines.stages.facets import fill_facets
 
     return fill_facets(context)

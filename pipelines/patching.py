@@ -9,7 +9,10 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from agent_core.errors import LockHeldError
+from agent_core.model_policy import ModelPolicy
 from agent_core.patching import PatchOutcome, PatchTask, Target, bundled_target, run_patch_task
+from agent_core.playbook_policy import PlaybookPolicy
+from agent_core.policy import Policy
 from agent_core.sandbox import find_sandbox
 from pipelines.context import Context
 from pipelines.judging import make_model, require_consent

@@ -136,7 +136,7 @@ def _steps(
 
 def _step(ref: str, record: dict[str, Any], model: str | None, *, is_subagent: bool) -> Step:
     extra, metrics = mapping_of(record, "extra"), mapping_of(record, "metrics")
-    source = next((s for s in _SOURCES if s == record.get("source")), "system")
+    source: Source = next((s for s in _SOURCES if s == record.get("source")), "system")
     text = content_text(record.get("message"))
     event = _event(extra, source, text)
     words = person_text(text) if source == "user" else ""

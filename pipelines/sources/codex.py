@@ -58,7 +58,7 @@ def _unwrap(place: str, value: dict[str, Any], *, is_first: bool) -> CodexRecord
     timestamp = time_of(value)
     if _is_envelope(value):
         return CodexRecord(place, value["type"], value["payload"], timestamp)
-    if value.get("type") in _BARE_ITEMS:
+    if text_of(value, "type") in _BARE_ITEMS:
         return CodexRecord(place, "response_item", value, timestamp)
     if is_first and "type" not in value and "id" in value:
         return CodexRecord(place, "session_meta", value, timestamp)
@@ -66,11 +66,11 @@ def _unwrap(place: str, value: dict[str, Any], *, is_first: bool) -> CodexRecord
 
 
 def _is_envelope(record: dict[str, Any]) -> bool:
-    return record.get("type") in _ENVELOPES and isinstance(record.get("payload"), dict)
+    return text_of(record, "type") in _ENVELOPES and isinstance(record.get("payload"), dict)
 
 
 def _is_bare(record: dict[str, Any]) -> bool:
-    return record.get("type") in _BARE_ITEMS or "record_type" in record
+    return text_of(record, "type") in _BARE_ITEMS or "record_type" in record
 
 
 def _session(log: LogFile, records: list[CodexRecord]) -> Session | None:

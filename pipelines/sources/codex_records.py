@@ -83,6 +83,8 @@ class CodexSteps:
             if step.source == "agent":
                 self._usage.note_step(len(self._draft.steps))
                 step = replace(step, model=self._model)
+            else:
+                self._usage.note_other_step()
             self._draft.add(replace(step, timestamp=record.timestamp))
             self._lineage.note_step()
 

@@ -11,39 +11,56 @@ from pipelines.sources.fields import count_of, mapping_of
 class CallUsage:
     """Turns `token_count` events into the tokens of single calls.
 
-    A call's event follows its steps: all agent steps since the event before share one
-    `api_call_id`, and the last of them carries the tokens.
+    Newer versions write the event after the call's steps, older ones before them. The steps of a
+    call share one `api_call_id`, and one of them carries the tokens.
     """
 
     def __init__(self) -> None:
         self._total: Tokens | None = None
         self._uncounted: list[int] = []
+        self._ahead: tuple[str, Tokens] | None = None
+        self._open_call: str | None = None
         self._last_step: int | None = None
         self._tokens: dict[int, Tokens] = {}
         self._calls: dict[int, str] = {}
 
     def note_step(self, position: int) -> None:
         """An agent step stands at `position`."""
-        self._uncounted.append(position)
         self._last_step = position
+        if self._ahead:
+            self._open_call, self._tokens[position] = self._ahead
+            self._ahead = None
+        if self._open_call:
+            self._calls[position] = self._open_call
+        else:
+            self._uncounted.append(position)
+
+    def note_other_step(self) -> None:
+        """A step that is not the agent's ends the call whose event came ahead."""
+        self._open_call = None
 
     def count(self, place: str, info: Mapping[str, Any]) -> None:
         """A `token_count` event; without numbers, or a repetition, it changes nothing."""
         spent = self._spent(info)
-        if spent == Tokens() or self._last_step is None:
+        if spent == Tokens():
             return
-        before = self._tokens.get(self._last_step, Tokens())
-        self._tokens[self._last_step] = _combine(before, spent, 1)
-        for position in self._uncounted:
-            self._calls[position] = place
-        self._uncounted = []
+        self._open_call = None
+        if self._uncounted:
+            self._tokens[self._uncounted[-1]] = spent
+            self._calls.update(dict.fromkeys(self._uncounted, place))
+            self._uncounted = []
+        else:
+            before = self._ahead[1] if self._ahead else Tokens()
+            self._ahead = place, _combine(before, spent, 1)
 
     def spread(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps with what their calls cost."""
+        """The steps with what their calls cost; what no step claimed goes to the last one."""
+        tokens = dict(self._tokens)
+        if self._ahead and self._last_step is not None:
+            spent = tokens.get(self._last_step, Tokens())
+            tokens[self._last_step] = _combine(spent, self._ahead[1], 1)
         return [
-            replace(step, tokens=self._tokens.get(i), api_call_id=self._calls.get(i))
-            if i in self._calls
-            else step
+            replace(step, tokens=tokens.get(i), api_call_id=self._calls.get(i))
             for i, step in enumerate(steps)
         ]
 

@@ -78,7 +78,8 @@ def _next_value(text: str, start: int) -> tuple[Any, int, str | None]:
     try:
         value, end = _DECODER.raw_decode(text, start)
         value = _without_surrogates(value)
-    except RecursionError:
+        _refuse_deep_nesting(value)
+    except (RecursionError, NotJsonError):
         return None, len(text), "nested too deeply"
     except ValueError as error:
         return None, len(text), _reason(error)

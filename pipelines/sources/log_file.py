@@ -204,7 +204,8 @@ def _read_stream(stream: Any, limit: int) -> tuple[bytes, bool]:
     """What decompresses before the end or before the damage, in pieces: a bomb stops early."""
     content = bytearray()
     try:
-        while chunk := stream.read(_CHUNK):
+        # One piece at a time: a read that waits for more would lose what came before the end.
+        while chunk := stream.read1(_CHUNK):
             content += chunk
             if len(content) > limit:
                 raise UnreadableError(f"larger than {limit >> 20} MB when decompressed")

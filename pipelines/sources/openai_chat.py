@@ -89,9 +89,10 @@ def _looks_like_chats(value: Any) -> bool:
 
 
 def _is_message(message: Any) -> bool:
-    if not isinstance(message, dict) or message.get("role") not in _ROLES:
+    if not isinstance(message, dict) or text_of(message, "role") not in _ROLES:
         return False
-    return isinstance(message.get("content"), str | list | None)
+    is_complete = bool({"content", "tool_calls", "function_call"} & message.keys())
+    return is_complete and isinstance(message.get("content"), str | list | None)
 
 
 def _is_conversation(messages: list[Any]) -> bool:
@@ -103,7 +104,7 @@ def _is_conversation(messages: list[Any]) -> bool:
 def _is_foreign(message: dict[str, Any]) -> bool:
     """Whether a message is of a kind that the API does not have."""
     blocks = objects_of(message, "content")
-    is_command_output = "<returncode>" in content_text(message["content"])[:200]
+    is_command_output = "<returncode>" in content_text(message.get("content"))[:200]
     return is_command_output or any(b.get("type") in _FOREIGN_BLOCKS for b in blocks)
 
 
@@ -190,7 +191,7 @@ def _steps(chat: _Chat, source_path: str) -> tuple[Step, ...]:
 
 
 def _step(ref: str, message: dict[str, Any]) -> Step:
-    role, text = message["role"], content_text(message["content"])
+    role, text = message["role"], content_text(message.get("content"))
     time = time_of(message)
     if role in ("tool", "function"):
         return result_step(ref, (_observation(ref, message, text),), time)
