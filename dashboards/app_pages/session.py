@@ -1,0 +1,145 @@
+"""Session: pick one, and see friction and delight along its steps."""
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from dashboards import charts
+from dashboards.figures import placed_moments, session_choices
+from dashboards.page import columns_of, is_dark, open_page, table
+from dashboards.snapshot import Snapshot
+from dashboards.words import moment_words, percent, plain
+
+LONG_SESSION = 200
+
+
+def show() -> None:
+    """The whole page."""
+    snapshot = open_page("One session")
+    if not snapshot.has("sessions"):
+        st.info(
+            "This snapshot is a team's: single sessions are not published.", icon=":material/group:"
+        )
+        st.stop()
+    session = _picked(table(snapshot, "sessions"))
+    _show_facts(session)
+    moments = table(snapshot, "moments", session["session_key"])
+    _show_timeline(table(snapshot, "timeline", session["session_key"]), moments)
+    _show_moments(snapshot, moments)
+
+
+def _picked(sessions: pl.DataFrame) -> dict[str, Any]:
+    """The session chosen by the filters, or named by the address; ends the page without one."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        feeling = st.segmented_control(
+            "With", ["friction", "delight"], key="with", bind="query-params"
+        )
+        search = st.text_input(
+            "Search",
+            key="search",
+            bind="query-params",
+            placeholder="project, release, user …",
+            width=360,
+        )
+    choices = session_choices(sessions, feeling, search or "")
+    named = st.query_params.get("session")
+    keys = choices["session_key"].to_list()
+    if named and named not in keys and named in sessions["session_key"]:
+        keys = [named, *keys]
+    if not keys:
+        st.info("No judged session matches.", icon=":material/search_off:")
+        st.stop()
+    labels = {row["session_key"]: _label(row) for row in choices.to_dicts()}
+    key = st.selectbox(
+        "Session",
+        keys,
+        format_func=lambda key: labels.get(key, key),
+        key="session",
+        bind="query-params",
+    )
+    return sessions.row(by_predicate=pl.col("session_key") == (key or keys[0]), named=True)
+
+
+def _label(row: dict[str, Any]) -> str:
+    felt = f"{row['friction_moments']} friction, {row['delight_moments']} delight"
+    return f"{row['day']}   {row['session_key']}   ({felt})"
+
+
+def _show_facts(session: dict[str, Any]) -> None:
+    if session["summary"]:
+        st.markdown(plain(session["summary"]))
+    for column, (name, value) in zip(st.columns(5), _facts(session), strict=True):
+        column.metric(name, value)
+    where = [
+        ("agent", session["agent"]),
+        ("release", session["release"]),
+        ("project", session["project"]),
+        ("user", session["user_id"]),
+        ("started", moment_words(session["started_at"]) if session["started_at"] else None),
+        ("judge", session["judge"]),
+        ("log", session["source_path"]),
+    ]
+    st.caption(plain("; ".join(f"{name}: {value or 'unknown'}" for name, value in where)))
+
+
+def _facts(session: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("Steps", f"{session['steps']:,}"),
+        ("Turns of the person", f"{session['person_turns']:,}"),
+        ("Tool calls, failed", f"{session['tool_calls']:,}, {session['tool_errors']:,}"),
+        ("Friction score", percent(session["friction_score"])),
+        ("Delight score", percent(session["delight_score"])),
+    ]
+
+
+def _show_timeline(steps: pl.DataFrame, moments: pl.DataFrame) -> None:
+    st.subheader("Timeline")
+    if steps.is_empty():
+        st.caption("The steps of this session are not published: not judged, or purged.")
+        return
+    low, high = _range(steps)
+    inside = pl.col("position").is_between(low, high)
+    shown = placed_moments(moments.filter(inside))
+    chart = charts.session_timeline(steps.filter(inside), shown, dark=is_dark())
+    st.altair_chart(chart, alt=f"{steps.height} steps with {shown.height} moments")
+    st.caption(
+        "Delight stands above the steps and friction below, further out where it is graver. "
+        "Point at a mark to see what happened."
+    )
+
+
+def _range(steps: pl.DataFrame) -> tuple[int, int]:
+    """The positions to show; a long session gets a slider."""
+    positions = steps["position"].to_list()
+    first, last = min(positions), max(positions)
+    if len(positions) <= LONG_SESSION:
+        return first, last
+    low, high = st.slider("Steps shown", first, last, (first, last))
+    return low, high
+
+
+def _show_moments(snapshot: Snapshot, moments: pl.DataFrame) -> None:
+    st.subheader("Moments")
+    if moments.is_empty():
+        st.caption("No moment of friction or delight was found in this session.")
+        return
+    st.dataframe(
+        moments.with_columns(pl.selectors.string().fill_null("")),
+        hide_index=True,
+        column_order=[
+            "position",
+            "polarity",
+            "type",
+            "severity",
+            "citation",
+            "tool",
+            "error_class",
+            "source_ref",
+            "confidence",
+        ],
+        column_config=columns_of(snapshot, "moments"),
+    )
+
+
+show()
