@@ -81,11 +81,14 @@ def run_agent(
     sandbox: Sandbox | None,
     recorder: Recorder | None = None,
 ) -> AgentResult:
-    """One task with parts that the caller made; see `AgentSession` for conversations."""
+    """One task of a program, with parts that the caller made: the session is an autonomous run.
+
+    See `open_session` for the conversations of a person.
+    """
     session = AgentSession(
         policy=policy,
         toolbox=Toolbox(tools, workspace, sandbox),
         log=session_log,
         recorder=recorder,
     )
-    return session.send(task)
+    return session.send(task, by="system")

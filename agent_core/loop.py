@@ -53,9 +53,12 @@ class AgentSession:
         self._max_steps = max_steps
         self.state = AgentState((), DEFAULT_PLAN, toolbox)
 
-    def send(self, text: str) -> AgentResult:
-        """One turn of the user, worked on to its end; a ModelError is logged and raised."""
-        self._log.user(text)
+    def send(self, text: str, *, by: Literal["user", "system"] = "user") -> AgentResult:
+        """One turn, worked on to its end; a ModelError is logged and raised.
+
+        `by` is "system" where a program gives the task: no person then speaks in the session.
+        """
+        (self._log.user if by == "user" else self._log.system)(text)
         self.state = replace(
             self.state, turns=(*self.state.turns, UserTurn(text)), plan=DEFAULT_PLAN
         )

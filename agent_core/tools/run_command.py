@@ -16,10 +16,11 @@ def run(arguments: Mapping[str, Any], context: ToolContext) -> str:
     """The condensed output; a time-out or an exit code other than 0 is a ToolError."""
     if context.sandbox is None:
         raise ToolError("permission", command=arguments["command"])
+    directory = context.workspace.existing(arguments["directory"])
     completed = context.sandbox.run(
         ["/bin/sh", "-c", arguments["command"]],
-        cwd=context.workspace.existing(arguments["directory"]),
-        writable=[context.workspace.root],
+        cwd=directory,
+        writable=[context.workspace.root, directory],
         env=_ENVIRONMENT,
         limits=_limits(context.limits),
     )
