@@ -82,9 +82,10 @@ class ClaudeRecords:
         step = self._spoken_step(ref, record, texts)
         if not results:
             return step
-        event, comment = _refusal(observations)
-        if event and not (step and step.is_person):
-            return Step(ref, "user", comment, event=event, observations=observations)
+        refused = next((o for o in observations if o.error_class == "rejected"), None)
+        if refused and not (step and step.is_person):
+            comment = rejection_comment(refused.content)
+            return Step(ref, "user", comment, event="rejection", observations=observations)
         return replace(step, observations=observations) if step else result_step(ref, observations)
 
     def _spoken_step(self, ref: str, record: dict[str, Any], texts: list[str]) -> Step | None:
@@ -202,16 +203,6 @@ def _observation(ref: str, block: dict[str, Any]) -> Observation:
         is_error=failed or is_rejection(content),
         source_ref=ref,
     )
-
-
-def _refusal(observations: tuple[Observation, ...]) -> tuple[Event | None, str]:
-    """The event in a line of results, and the person's comment."""
-    for observation in observations:
-        if observation.error_class == "rejected":
-            return "rejection", rejection_comment(observation.content)
-        if is_interrupt(observation.content):
-            return "interrupt", ""
-    return None, ""
 
 
 def _api_error_text(record: dict[str, Any]) -> str:
