@@ -1,21 +1,22 @@
 """Clusters of abstract texts by density, where noise stays noise.
 
-HDBSCAN (Campello, Moulavi, Sander 2013) over unit vectors that PCA brought to 50 dimensions: few
-enough for distances to tell, many enough to keep small kinds apart. Equal vectors are one point,
-so that a template that recurs a thousand times does not shape the density; how often each occurs
-decides whether it is noise. Nothing here is told how many clusters there are.
+HDBSCAN (Campello, Moulavi, Sander 2013) over the unit vectors as they are: brought to 50 dimensions
+by PCA first, the clusters of real texts come out a little purer, but planted noise is drawn
+together and becomes a cluster. Equal vectors are one point, so that a template that recurs a
+thousand times does not shape the density; how often it occurs decides whether it is noise.
+Nothing here is told how many clusters there are.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
 import hdbscan
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
-from sklearn.decomposition import PCA
 
 Assign = Literal["all", "core"]
 Vectors = NDArray[np.floating]
@@ -27,11 +28,13 @@ MIN_CLUSTER_SIZE = 5
 a density, fixed so that the clusterings compared lie on one and the same tree."""
 MIN_DISTINCT = 4 * MIN_CLUSTER_SIZE
 """Below this many distinct vectors there is no density to speak of."""
-PCA_DIMENSIONS = 50
 SAME_KIND_COSINE = 0.7
 """Mean cosine above which a small corpus's texts are taken as one kind."""
-TRIAL_ITEMS = 5_000
-"""The size is chosen on a sample of this many distinct vectors."""
+FIT_ITEMS = 10_000
+"""The clusters are found on a sample of at most this many (the tree costs their square: half a
+minute), and the rest are assigned."""
+_FRINGE = 0.05
+"""Share of a cluster's members that lie farther from its centroid than what is assigned may."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,12 @@ class Clustering:
         return np.where(self.probabilities > 0, self.labels, NOISE)
 
 
-def cluster(vectors: Vectors, *, assign: Assign, seed: int = 0) -> Clustering:
+def cluster(
+    vectors: Vectors, *, assign: Assign, seed: int = 0, fit_items: int = FIT_ITEMS
+) -> Clustering:
     """Cluster unit rows, shape (n, d). The same rows and seed give the same clusters.
+
+    Beyond `fit_items` distinct rows a seeded sample of as many is clustered, the rest assigned.
 
     `core` leaves noise at -1; `all` gives each outlier to the cluster of the nearest centroid
     (one cluster of everything where none was found). Never raises for a small corpus.
@@ -80,7 +87,7 @@ def cluster(vectors: Vectors, *, assign: Assign, seed: int = 0) -> Clustering:
             f"(from {MIN_DISTINCT}); grouped by likeness instead"
         )
     else:
-        found = _dense(_reduced(distinct, seed), seed)
+        found = _dense(distinct, _sample(len(distinct), fit_items, seed))
         if not found.persistence.size:
             note = "no part is denser than the rest: all is noise"
     return _result(rows, _with_frequent(found, times).spread(place), assign, note)
@@ -112,36 +119,53 @@ def _distinct(
     return rows[first[order]], np.argsort(order)[place.ravel()], times[order]
 
 
-def _reduced(distinct: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    dimensions = min(PCA_DIMENSIONS, *distinct.shape)
-    reduced = PCA(dimensions, random_state=seed).fit_transform(distinct)
-    lengths = np.linalg.norm(reduced, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = reduced / np.maximum(lengths, np.finfo(np.float64).tiny)
-    return unit
+def _dense(points: NDArray[np.float64], fitted: NDArray[np.intp]) -> _Found:
+    """HDBSCAN of the points at `fitted`, at the size whose clusters are the most valid by density (DBCV)."""
+    model = _most_valid(points[fitted])
+    labels, probabilities = np.full(len(points), NOISE), np.zeros(len(points))
+    labels[fitted], probabilities[fitted] = model.labels_, model.probabilities_
+    rest = np.setdiff1d(np.arange(len(points)), fitted, assume_unique=True)
+    if len(rest) and model.labels_.max() >= 0:
+        labels[rest], probabilities[rest] = _assigned(points[rest], points[fitted], model.labels_)
+    return _Found(labels, probabilities, model.cluster_persistence_, model.min_cluster_size)
 
 
-def _dense(points: NDArray[np.float64], seed: int) -> _Found:
-    """HDBSCAN at the size whose clusters are the most valid by density (DBCV)."""
-    size = _chosen_size(points, seed)
-    model = _fit(points, size)
-    return _Found(
-        model.labels_.astype(np.int64), model.probabilities_, model.cluster_persistence_, size
-    )
+def _sample(count: int, most: int, seed: int) -> NDArray[np.intp]:
+    """All positions, or a seeded choice of `most` of them, ascending."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
 
 
-def _chosen_size(points: NDArray[np.float64], seed: int) -> int:
-    """The smallest cluster size with the highest DBCV, of steps of the square root of two.
+def _most_valid(points: NDArray[np.float64]) -> hdbscan.HDBSCAN:
+    """The model of the smallest cluster size with the highest DBCV.
 
-    The steps go from MIN_CLUSTER_SIZE to the square root of the number of points. DBCV (Moulavi
-    and others 2014) weighs how much denser clusters are inside than between, noise as loss.
+    The sizes go from MIN_CLUSTER_SIZE to the square root of the number of points in steps of the
+    square root of two. DBCV (Moulavi and others 2014) weighs how much denser clusters are inside
+    than between, noise as loss.
     """
-    scale = max(1.0, len(points) / TRIAL_ITEMS)
-    if scale > 1:
-        chosen = np.random.default_rng(seed).choice(len(points), TRIAL_ITEMS, replace=False)
-        points = points[np.sort(chosen)]
-    sizes = _sizes(len(points))
-    validity = [_validity(_fit(points, size)) for size in sizes]
-    return round(sizes[int(np.argmax(validity))] * scale)
+    with TemporaryDirectory(prefix="signals-tree-") as tree:
+        # The tree is the same for every size, and nearly all of the work: hdbscan caches it.
+        models = [_fit(points, size, tree) for size in _sizes(len(points))]
+        return max(models, key=_validity)  # the first of equals
+
+
+def _assigned(
+    rest: NDArray[np.float64], fitted: NDArray[np.float64], labels: Labels
+) -> tuple[Labels, NDArray[np.float64]]:
+    """Label and probability of points that the tree did not see: noise outside every cluster."""
+    centroids = _centroids(fitted, labels, int(labels.max()) + 1)
+    reach = np.array(
+        [
+            np.quantile(fitted[labels == label] @ centroid, _FRINGE)
+            for label, centroid in enumerate(centroids)
+        ]
+    )
+    nearness = rest @ centroids.T
+    label = nearness.argmax(axis=1)
+    near = nearness[np.arange(len(rest)), label]
+    inside = near >= reach[label]
+    return np.where(inside, label, NOISE), np.where(inside, np.clip(near, 0, 1), 0.0)
 
 
 def _sizes(count: int) -> list[int]:
@@ -149,12 +173,13 @@ def _sizes(count: int) -> list[int]:
     return [round(MIN_CLUSTER_SIZE * 2 ** (step / 2)) for step in range(steps + 1)]
 
 
-def _fit(points: NDArray[np.float64], size: int) -> hdbscan.HDBSCAN:
+def _fit(points: NDArray[np.float64], size: int, tree: str) -> hdbscan.HDBSCAN:
     return hdbscan.HDBSCAN(
         min_cluster_size=size,
         min_samples=MIN_CLUSTER_SIZE,
         gen_min_span_tree=True,
         core_dist_n_jobs=1,
+        memory=tree,
     ).fit(points)
 
 

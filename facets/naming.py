@@ -69,7 +69,7 @@ def _ranked_terms(documents: Mapping[int, Sequence[str]]) -> dict[int, tuple[str
     terms = vectorizer.get_feature_names_out()
     weights = _class_tf_idf(frequency)
     return {
-        label: _distinct_terms([str(terms[i]) for i in _descending(row) if row[i] > 0])
+        label: _distinct_terms(_descending(terms, row))
         for label, row in zip(documents, weights, strict=True)
     }
 
@@ -81,9 +81,15 @@ def _class_tf_idf(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
     return weights
 
 
-def _descending(row: NDArray[np.float64]) -> NDArray[np.intp]:
+def _descending(terms: Sequence[str], row: NDArray[np.float64]) -> list[str]:
+    """Terms that occur, the weightiest first; of equal ones the single word, then by alphabet."""
     # Rounded, so that the order of summation does not decide between equal weights.
-    return np.argsort(-row.round(12), kind="stable")
+    weighed = [
+        (-weight, term.count(" "), str(term))
+        for weight, term in zip(row.round(12), terms, strict=True)
+        if weight > 0
+    ]
+    return [term for _, _, term in sorted(weighed)]
 
 
 def _distinct_terms(ranked: Sequence[str]) -> tuple[str, ...]:
