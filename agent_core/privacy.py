@@ -19,7 +19,9 @@ SHARED_CHARACTERS = 2
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _IDENTIFIER = re.compile(r"\w+(?:['’]\w+)*")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)|_")
-_SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+")
+_SPACELESS = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
+)
 _SENTENCE_START = re.compile(r"(?:\A|[.!?:]\s+)\W*\Z")
 _OPENERS = frozenset(
     {"A", "After", "An", "At", "Before", "In", "It", "No", "On", "Some", "The", "There", "This"}
@@ -57,7 +59,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         "[private key]",
     ),
     (re.compile(r"(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"), "[secret]"),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
+    (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?"), "[secret]"),
     (
         re.compile(
@@ -71,7 +73,8 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             r"((?:api[_-]?key|access[_-]?key|secret(?:[_-]?key)?|token|passw(?:or)?d|pwd|credentials?|"
-            r"auth(?:orization)?|client[_-]?secret)[\"']?\s*[:=]\s*[\"']?)(?!\[)([^\s\"',;]{6,})",
+            r"auth(?:orization)?|client[_-]?secret)[\"']?\s*[:=]\s*[\"']?)(?!\[|bearer |basic )"
+            r"([^\s\"',;]{6,})",
             re.I,
         ),
         r"\1[secret]",
@@ -151,7 +154,7 @@ class PrivacyFilter:
     def _written(self) -> frozenset[str]:
         return frozenset(
             part
-            for token in _IDENTIFIER.findall(self._raw)
+            for token in set(_IDENTIFIER.findall(self._raw))
             for part in (token, *_WORD.findall(token))
         )
 

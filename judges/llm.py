@@ -132,12 +132,11 @@ class LLMJudge:
         return _Reading(session, numbered_steps(session), read_scenes(session), privacy)
 
     def _judged(self, reading: _Reading) -> Judgement:
-        found = [
-            (window, self._find(reading, window))
-            for window in windows(reading.steps, budget=self._window_chars)
-        ]
-        moments = [m for window, reply in found for m in self._verified(reading, window, reply)]
-        replies = [reply for _, reply in found]
+        replies: list[FindReply] = []
+        moments: list[FoundMoment] = []
+        for window in windows(reading.steps, budget=self._window_chars):
+            replies.append(self._find(reading, window))
+            moments += self._verified(reading, window, replies[-1])
         return self._judgement(reading, replies, self._worded(reading, replies, _merged(moments)))
 
     def _find(self, reading: _Reading, window: Sequence[NumberedStep]) -> FindReply:

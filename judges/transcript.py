@@ -18,11 +18,12 @@ from agent_core.session import Session, Step
 WINDOW_CHARS = 120_000
 """About 30,000 tokens; what a window holds besides the prompt."""
 OVERLAP_STEPS = 12
-"""Steps that a window repeats of the one before, as context."""
+"""Steps that a window repeats of the one before, as context, at most a quarter of its size."""
 MAX_TEXT_CHARS = 4_000
 """Of one text of the person or the agent; the middle of a longer one is left out, and said so."""
 MAX_RESULT_CHARS = 1_200
 
+_OVERLAP_SHARE = 4
 _KEPT = "\n\t"
 
 
@@ -49,17 +50,14 @@ def windows(
     Every step is in at least one window, and each window brings at least one new step.
     """
     cut: list[Sequence[NumberedStep]] = []
-    start = 0
-    while start < len(steps):
+    new = 0
+    while new < len(steps):
+        start = _overlap_start(steps, new, budget // _OVERLAP_SHARE, overlap)
+        while start < new and _window_end(steps, start, budget) <= new:
+            start += 1  # the next step is so long that the overlap has to give way
         end = _window_end(steps, start, budget)
-        if cut:  # the overlap must leave room for something new
-            new = start
-            start = max(start - overlap, 0)
-            while start < new and _window_end(steps, start, budget) <= new:
-                start += 1
-            end = _window_end(steps, start, budget)
         cut.append(steps[start:end])
-        start = end
+        new = end
     return cut
 
 
@@ -79,6 +77,17 @@ def session_texts(session: Session) -> list[str]:
         texts += [call.name for call in step.tool_calls]
         texts += [observation.content for observation in step.observations]
     return [text for text in texts if text]
+
+
+def _overlap_start(steps: Sequence[NumberedStep], new: int, budget: int, overlap: int) -> int:
+    """Where the window that brings step `new` begins; the overlap is bounded in steps and size."""
+    start, used = new, 0
+    while start > max(0, new - overlap):
+        used += len(steps[start - 1].line) + 1
+        if used > budget:
+            break
+        start -= 1
+    return start
 
 
 def _window_end(steps: Sequence[NumberedStep], start: int, budget: int) -> int:

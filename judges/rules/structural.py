@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from judges.rules.lexicon import says
 from judges.rules.view import Call, SegmentView
+from judges.rules.vocabulary import Action, actions
 
 # A failing test, check or command is what development is made of; a tool that cannot serve is not.
 _WORK_CLASSES = frozenset({"test_failure", "command_failed", "rejected"})
@@ -14,8 +15,6 @@ _RUN = 3
 _REPEATED = 2
 _DOMINATING_SHARE = 0.25
 _REREADS = 3
-_READING = ("read", "view", "open", "cat")
-_EDITING = ("edit", "write", "patch", "replace", "create")
 
 
 class ErrorRun(NamedTuple):
@@ -48,7 +47,7 @@ def structural_evidence(view: SegmentView) -> dict[str, float]:
         "agent_claims": float(says("agent_claim", view.agent_text)),
         "agent_gives_up": float(says("agent_gives_up", view.agent_text)),
         "agent_asks": float(view.agent_text.rstrip(" \n*_`)").endswith(("?", "？"))),
-        "agent_edited": float(any(_is_a(call, _EDITING) for call in view.calls)),
+        "agent_edited": float(any(_did(call, "edited files") for call in view.calls)),
         "agent_silent": float(not view.agent_text),
         "rereads": float(view.is_after_compaction and _rereads(view) >= _REREADS),
     }
@@ -102,11 +101,12 @@ def _ended_in_failure(call: Call) -> bool:
     return call.failed and call.error_class != "rejected"
 
 
-def _is_a(call: Call, names: tuple[str, ...]) -> bool:
-    return call.tool is not None and any(name in call.tool.lower() for name in names)
+def _did(call: Call, action: Action) -> bool:
+    """By known names only: the name of any other tool is free text, which must not decide."""
+    return actions([call.tool]) == [action]
 
 
 def _rereads(view: SegmentView) -> int:
     """The most often that one thing was read in the segment."""
-    reads = Counter(call.arguments for call in view.calls if _is_a(call, _READING))
+    reads = Counter(call.arguments for call in view.calls if _did(call, "read files"))
     return max(reads.values(), default=0)

@@ -15,6 +15,7 @@ SAID = (
     "platform",
     "lost_context",
     "praise",
+    "thanks",
     "approval",
     "accepted_result",
     "time_saved",

@@ -78,6 +78,7 @@ def _words_of(segment: Segment, closing: Step) -> str:
 
 def _calls(steps: Sequence[Step], tools: dict[str, tuple[str, str]]) -> Iterator[Call]:
     """Calls in the order of their results; `tools` carries names over segments by call id."""
+    refs = {step.source_ref for step in steps}
     for step in steps:
         for call in step.tool_calls:
             tools[call.call_id] = (call.name, _shape(call.arguments))
@@ -85,17 +86,13 @@ def _calls(steps: Sequence[Step], tools: dict[str, tuple[str, str]]) -> Iterator
             tool, arguments = tools.get(observation.call_id or "", (None, ""))
             yield Call(
                 tool=tool,
-                ref=_known_ref(step, observation.source_ref, steps),
+                # A moment points at a step, which a result's own record may not be.
+                ref=observation.source_ref if observation.source_ref in refs else step.source_ref,
                 arguments=arguments,
                 failed=observation.is_error,
                 error_class=observation.error_class if observation.is_error else None,
                 error_signature=observation.error_signature if observation.is_error else None,
             )
-
-
-def _known_ref(step: Step, ref: str | None, steps: Sequence[Step]) -> str:
-    """A moment points at a step of the session, which a result's own record may not be."""
-    return ref if ref is not None and any(ref == s.source_ref for s in steps) else step.source_ref
 
 
 def _shape(arguments: Mapping[str, object]) -> str:

@@ -32,6 +32,9 @@ _PERSON_DID: tuple[tuple[str, str], ...] = (
     ("says_praise", "was pleased"),
     ("says_approval", "gave a positive word to go on"),
 )
+_PLEASED = frozenset(
+    {"says_time_saved", "says_learning", "says_accepted_result", "says_praise", "says_approval"}
+)
 # What leads for a type, where it is not the first of the list above.
 _LEADS: dict[str, tuple[str, ...]] = {
     "repeated_rephrasing": ("restates", "says_repetition"),
@@ -45,6 +48,22 @@ _LEADS: dict[str, tuple[str, ...]] = {
     "first_attempt_success": ("says_accepted_result",),
     "time_saved": ("says_time_saved",),
     "learning_moment": ("says_learning",),
+}
+# What a type says of the person where no evidence of it was recognised (a model saw more).
+_BY_TYPE: dict[str, str] = {
+    "error_event": "was held up",
+    "repeated_rephrasing": "stated an earlier wish once more",
+    "escalation_tone": "used strong words",
+    "platform_confusion": "asked about the agent's own features",
+    "abandoned_tool_flow": "stopped the run",
+    "backtracking": "asked for the former state",
+    "context_churn": "explained known matters again",
+    "correction": "redirected the agent",
+    "praise": "was pleased",
+    "first_attempt_success": "accepted the result",
+    "time_saved": "remarked on effort spared",
+    "rapid_approval": "gave a positive word to go on",
+    "learning_moment": "valued the explanation",
 }
 _MAX_PHRASES = 2
 _SHORT, _LONG = 3, 12
@@ -67,7 +86,7 @@ def scene_place(position: int, count: int) -> str:
 def descriptor(kind: str, scene: Scene, tools: frozenset[str]) -> str:
     """What the agent did, what failed, what the person did, and where; never the type's name."""
     parts = [f"after the agent {_agent_did(scene)}", *_failure(scene, tools)]
-    person = _person_did(kind, scene.evidence)
+    person = _person_did(kind, scene)
     if person:
         parts.append(f"the person {' and '.join(person)}")
     return f"{', '.join(parts)}, {scene.place}"
@@ -75,7 +94,7 @@ def descriptor(kind: str, scene: Scene, tools: frozenset[str]) -> str:
 
 def citation(kind: str, scene: Scene, tools: frozenset[str]) -> str:
     """One abstract sentence for people."""
-    person = _person_did(kind, scene.evidence)
+    person = _person_did(kind, scene)
     failure = _failure(scene, tools)
     if not person:
         return _sentence(
@@ -122,11 +141,19 @@ def _failure(scene: Scene, tools: frozenset[str]) -> list[str]:
     return [f"while {who} {failure_words(known_class(run.error_class) or 'other')} {times}"]
 
 
-def _person_did(kind: str, evidence: Evidence) -> list[str]:
+def _person_did(kind: str, scene: Scene) -> list[str]:
+    """Up to two phrases, the type's own first; nothing in the tail but a stop."""
     leads = _LEADS.get(kind, ())
     ordered = sorted(_PERSON_DID, key=lambda pair: pair[0] not in leads)  # stable: the list's order
-    said = [words for name, words in ordered if present(evidence, name)]
-    return said[:_MAX_PHRASES]
+    found = [(name, words) for name, words in ordered if present(scene.evidence, name)]
+    # A moment speaks of its own side; `other` leads with nothing and may speak of both.
+    pleased = kind in _LEADS and set(leads) <= _PLEASED
+    one_sided = kind in _BY_TYPE
+    said = [words for name, words in found if not one_sided or (name in _PLEASED) == pleased]
+    led = any(present(scene.evidence, name) for name in leads)
+    if scene.view.closing is not None and kind in _BY_TYPE and not (led or (said and not leads)):
+        said = [_BY_TYPE[kind], *said]
+    return list(dict.fromkeys(said))[:_MAX_PHRASES]
 
 
 def _failures(calls: Sequence[object]) -> str:

@@ -1,6 +1,6 @@
 """How well a judge agrees with the labels of coding sessions, turn by turn.
 
-    python -m tests.benchmarks.judge [--shared DIR] [--out FILE] [--rounds N]
+    python tests/benchmarks/judge.py [--shared DIR] [--out FILE] [--rounds N]
 
 A turn is predicted friction when a friction moment stands in its segment. Intervals are 95 %
 bootstrap intervals over sessions. The labels are by two language models, not by people.
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument(
         "--shared", default=os.environ.get("SIGNALS_SHARED", "../shared"), type=Path
     )
-    parser.add_argument("--out", default=Path("benchmarks/judge.json"), type=Path)
+    parser.add_argument("--out", default=Path("test-output/judge.json"), type=Path)
     parser.add_argument("--rounds", default=1000, type=int)
     options = parser.parse_args()
     started = time.perf_counter()
@@ -294,7 +294,7 @@ def _with_interval(
     value = figure(np.arange(count))
     drawn = [figure(sample) for sample in samples]
     drawn = [x for x in drawn if not np.isnan(x)]
-    bounds = np.quantile(drawn, [0.025, 0.975]) if drawn else []
+    bounds: list[float] = list(np.quantile(drawn, [0.025, 0.975])) if drawn else []
     return [round(float(x), 3) for x in (value, *bounds)]
 
 

@@ -1,7 +1,9 @@
 """Verdicts of the rules judge on small sessions whose answer is plain."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agent_core.session import Session, Step
@@ -161,11 +163,13 @@ WORK = agent(DONE, edited("a.py"), ran("pytest"))
             id="praise",
         ),
         pytest.param(
-            [OPENING, agent("Shall I do it?"), person("yes please, sounds good")],
+            [OPENING, agent("Shall I do it?"), person("sounds good, go ahead")],
             [("rapid_approval", "low", "s3", "s3")],
             id="approval",
         ),
         pytest.param([OPENING, agent("Shall I do it?"), person("yes")], [], id="bare yes"),
+        pytest.param([OPENING, WORK, person("yes please, write the notes")], [], id="polite yes"),
+        pytest.param([OPENING, WORK, person("thanks, now push it")], [], id="polite request"),
     ],
 )
 def test_finds_moments(steps: list[Step], moments: list[Found]) -> None:
@@ -294,9 +298,7 @@ def test_claimed_error_class_is_checked() -> None:
 
 
 def test_embeddings_see_restatements_in_other_words() -> None:
-    import numpy as np
-
-    def embed(texts: "list[str] | tuple[str, ...]") -> np.ndarray:
+    def embed(texts: Sequence[str]) -> np.ndarray:
         return np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (len(texts), 1))
 
     steps = [OPENING, WORK, person("Downloads ought to be attempted once more upon trouble")]

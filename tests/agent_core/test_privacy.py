@@ -1,0 +1,122 @@
+"""The privacy filter and the redaction of secrets."""
+
+import pytest
+
+from agent_core.privacy import PrivacyFilter, ordinary_words, redact_secrets
+
+SESSION = [
+    "Please make the invoice page of Zylophar faster, Jane Quibbleworth is waiting for it.",
+    "The order number is 4711 and my colleague Rose from Acmebilling will check it on monday.",
+    'def compute_total(rows): return sum(r["amount"] for r in rows)',
+    "張偉さんの請求書を確認してください。パスワードは変更しないで",
+    "Mein Kollege Wackernagel prüft die Überweisung am Donnerstag.",
+    "Моего начальника зовут Порфирий, он ждёт отчёт.",
+    "연락처는 김철수입니다",
+    "تواصل مع عبدالقدوس بخصوص الفاتورة",
+]
+FILTER = PrivacyFilter(SESSION, frozenset({"run_command", "error_event"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The person asked for a faster page and reported that it still fails.",
+        "The agent ran commands, while run_command ran out of time twice.",
+        "After a second error_event the person stopped the run.",
+        "The person's wish was met at the first attempt, in 2 steps.",
+        "",
+    ],
+)
+def test_abstract_text_passes(text: str) -> None:
+    assert FILTER.check(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "They wanted to make the invoice page of the product faster.",
+            "shares a run of 5 words with the session",
+        ),
+        (
+            "They wanted to MAKE the  invoice,\u200b page of it.",
+            "shares a run of 5 words with the session",
+        ),
+        ("The file src/app was wrong.", None),
+        ("The agent edited /etc/passwd there.", "holds a path"),
+        ("The agent edited main.py there.", "holds a path"),
+        ("The agent read ~/notes there.", "holds a path"),
+        ("They visited https://x.y there.", "holds a URL"),
+        ("They visited example.com there.", "holds a URL"),
+        ("They wrote to a@b.de there.", "holds an e-mail address"),
+        ("The key was sk3cr3tk3yabcd9 there.", "holds a key or identifier"),
+        ("The commit was deadbeef there.", "holds a key or identifier"),
+        ("The function computeTotal failed.", "holds code"),
+        ("The function compute_total failed.", "holds code"),
+        ("They ran `ls` there.", "holds code"),
+        ("They called total() there.", "holds code"),
+        ("The person Jane complained.", "holds a word of the session that is not an ordinary one"),
+        ("Rose complained.", "holds a word of the session that is not an ordinary one"),
+        ("The zylophar page failed.", "holds a word of the session that is not an ordinary one"),
+        (
+            "The Zylopharian page failed.",
+            "holds a word of the session that is not an ordinary one",
+        ),
+        ("Quibbleworth's wish was met.", "holds a word of the session that is not an ordinary one"),
+        ("Order 4711 failed.", "holds a word of the session that is not an ordinary one"),
+        ("Wackernagel complained.", "holds a word of the session that is not an ordinary one"),
+        ("Порфирий complained.", "holds a word of the session that is not an ordinary one"),
+        ("عبدالقدوس complained.", "holds a word of the session that is not an ordinary one"),
+        (
+            "김철수 complained.",
+            "shares characters of a script without spaces with the session",
+        ),
+        (
+            "張偉 complained.",
+            "shares characters of a script without spaces with the session",
+        ),
+    ],
+)
+def test_session_text_is_turned_down(text: str, reason: str | None) -> None:
+    assert FILTER.check(text) == reason
+
+
+def test_reasons_never_quote() -> None:
+    reasons = {FILTER.check(text) or "" for text in SESSION}
+    assert reasons
+    assert not any(word in reason for reason in reasons for word in ("Zylophar", "Jane", "4711"))
+
+
+def test_word_list_is_of_ordinary_words() -> None:
+    words = ordinary_words()
+    assert 20_000 < len(words) < 60_000
+    assert {"the", "file", "timeout", "reported"} <= words
+    assert not words & {"quibbleworth", "jane", "acme", "github", "anthropic"}
+    assert all(word.isascii() and word.islower() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("key sk-proj-abcdefghijklmnop123 end", "key [secret] end"),
+        ("ghp_abcdefghijklmnopqrst123456", "[secret]"),
+        ("AKIAIOSFODNN7EXAMPLE", "[secret]"),
+        ("xoxb-123456789012-abcdef", "[secret]"),
+        ("Authorization: Bearer abc.def-ghi", "Authorization: Bearer [secret]"),
+        ('{"api_key": "hunter2hunter2"}', '{"api_key": "[secret]"}'),
+        ("PASSWORD=correcthorse next", "PASSWORD=[secret] next"),
+        ("postgres://admin:s3cret@db/x", "postgres://[secret]@db/x"),
+        ("mail jane@example.org now", "mail [e-mail] now"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nrest",
+            "[private key]\nrest",
+        ),
+        ("-----BEGIN PRIVATE KEY-----\nabc", "[private key]"),
+        ("eyJhbGciOiJIUzI1.eyJzdWIiOiIx.c2lnbmF0", "[secret]"),
+        ("the tokens of the parser: 12", "the tokens of the parser: 12"),
+        ("commit 0123456789abcdef0123456789abcdef01234567", None),
+        ("", ""),
+    ],
+)
+def test_secrets_are_taken_out(text: str, redacted: str | None) -> None:
+    assert redact_secrets(text) == (text if redacted is None else redacted)
