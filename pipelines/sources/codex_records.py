@@ -11,7 +11,7 @@ from pipelines.sources.codex_usage import CallUsage
 from pipelines.sources.drafting import SessionDraft, result_step
 from pipelines.sources.fields import content_text, count_of, id_of, mapping_of, text_of
 from pipelines.sources.json_text import decode_object
-from pipelines.sources.person import is_machine_text
+from pipelines.sources.person import person_text
 from pipelines.sources.tool_errors import codex_result, is_rejection, observe, rejection_comment
 
 _CALLS = frozenset(
@@ -124,8 +124,10 @@ class CodexSteps:
         return self._user_step(place, text, is_telling)
 
     def _user_step(self, place: str, text: str, is_telling: bool) -> Step:
-        is_person = is_telling and not is_machine_text(text) and not self._rollout.is_subagent
-        return Step(place, "user" if is_person else "system", text, is_person=is_person)
+        words = person_text(text) if is_telling and not self._rollout.is_subagent else ""
+        if words:
+            return Step(place, "user", words, is_person=True)
+        return Step(place, "system", text)
 
     def _output_step(self, place: str, body: Mapping[str, Any]) -> Step:
         call_id = id_of(body, "call_id") or None

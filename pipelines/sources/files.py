@@ -101,7 +101,8 @@ def _unknown_detail(log: LogFile) -> str:
     if name:
         return f"looks like {name}; not read yet"
     if log.head.document is None and not log.head.records:
-        return "not JSON"
+        begins = log.data.lstrip()[:1] in (b"{", b"[")
+        return "JSON that is broken or cut off" if begins else "not JSON"
     return "JSON of a form that is no known log"
 
 

@@ -38,6 +38,9 @@ def decode_many(text: bytes) -> tuple[list[Any], str | None]:
         return [decode(text)], None
     except NotJsonError as error:
         reason = str(error)
+    if not text.startswith(b"{"):
+        # A scalar before garbage is a line of a larger document, not a record.
+        return [], reason
     decoded = text.decode("utf-8", "replace")
     values: list[Any] = []
     start = 0

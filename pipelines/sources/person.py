@@ -41,6 +41,7 @@ _MACHINE_STARTS = (
 _LEADING_ELEMENT = re.compile(
     r"\s*<(system-reminder|ide_opened_file|ide_selection|ide_diagnostics)>.*?</\1>\s*", re.DOTALL
 )
+_EDITOR_CONTEXT, _EDITOR_REQUEST = "# Context from my IDE setup", "## My request for Codex:"
 _INTERRUPT = re.compile(r"\[Request interrupted by user[^\]\n]{0,40}\]")
 
 
@@ -48,6 +49,8 @@ def person_text(text: str) -> str:
     """The words of the person in a user text; empty when the machine wrote all of it."""
     while match := _LEADING_ELEMENT.match(text):
         text = text[match.end() :]
+    if text.startswith(_EDITOR_CONTEXT):
+        text = text.rpartition(_EDITOR_REQUEST)[2].strip()
     text = without_interrupt(text)
     return "" if is_machine_text(text) else text
 

@@ -160,6 +160,11 @@ def test_labels_and_others_are_no_chats(tmp_path: Path, value: object) -> None:
     assert read_file(_write(tmp_path, value)).status == "unknown"
 
 
+def test_a_document_cut_off_says_so(tmp_path: Path) -> None:
+    path = _write(tmp_path, '{\n "schema_version": "ATIF-v1.8",\n "steps": [')
+    assert read_file(path) == FileReading(path, "unknown", detail="JSON that is broken or cut off")
+
+
 def test_a_missing_file_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "gone.jsonl"
     assert read_file(path) == FileReading(path, "unreadable", detail="No such file or directory")
