@@ -123,7 +123,9 @@ def coverage_adds_up(
     )
 
 
-run_job = dg.define_asset_job(JOB_NAME, selection="*", description="The whole loop, once.")
+run_job = dg.define_asset_job(
+    JOB_NAME, selection=dg.AssetSelection.all(), description="The whole loop, once."
+)
 daily = dg.ScheduleDefinition(
     name="daily",
     job=run_job,

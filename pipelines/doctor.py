@@ -33,7 +33,7 @@ def examine(home: Home) -> list[Finding]:
     return [
         prepared,
         Finding("versions", "ok", f"Python {sys.version.split()[0]}, Signals {version('signals')}"),
-        _guarded("config", lambda: f"{'read' if load_config(home.config) else ''} {home.config}"),
+        _guarded("config", lambda: _config_state(home)),
         _guarded("warehouse", lambda: _warehouse(home)),
         _guarded("embedding", lambda: f"model {Embedder().model_id} matches its recorded hash"),
         _git(),
@@ -48,6 +48,11 @@ def _guarded(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, "ok", look())
     except SignalsError as error:
         return Finding(name, "broken", str(error))
+
+
+def _config_state(home: Home) -> str:
+    load_config(home.config)
+    return f"{home.config} is valid" if home.config.exists() else f"no {home.config}: the defaults"
 
 
 def _config(home: Home) -> Config:

@@ -4,7 +4,11 @@ Exit codes: 0 done, 1 failed, 2 bad usage. Each module below registers its verbs
 heavy is imported inside the verbs, so that `--help` stays quick.
 """
 
+import contextlib
+import os
 import sys
+import traceback
+from collections.abc import Sequence
 
 import typer
 
@@ -41,22 +45,38 @@ def _global_options(
     context.obj = Options.of(home, json_output=json_output, on_command_line=given)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit."""
-    given = sys.argv[1:] if arguments is None else arguments
+def main() -> None:
+    """Run the command and leave the process with its exit code."""
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BrokenPipeError):
+            stream.flush()
+    # Not sys.exit: torn down in one interpreter, Dagster and torch keep DuckDB's extension module
+    # alive, which then prints a page about leaks. All files and connections are closed by now.
+    os._exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code; an error for a person is one line on stderr."""
     try:
-        app(_globals_first(given))
+        app(_globals_first(arguments))
     except BadInputError as error:
-        _fail(error, 2)
+        return _failed(error, 2)
     except SignalsError as error:
-        _fail(error, 1)
+        return _failed(error, 1)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
-        sys.exit(1)
+        return 1
+    except Exception:  # noqa: BLE001 - the outermost edge
+        traceback.print_exc()  # a fault of ours: the whole of it, for a report
+        return 1
+    return 0
 
 
-def _globals_first(arguments: list[str]) -> list[str]:
+def _globals_first(arguments: Sequence[str]) -> list[str]:
     """Let `--home DIR` and `--json` stand behind the verb as well."""
     hoisted, rest = [], []
     remaining = iter(arguments)
@@ -72,6 +92,6 @@ def _globals_first(arguments: list[str]) -> list[str]:
     return hoisted + rest
 
 
-def _fail(error: SignalsError, code: int) -> None:
+def _failed(error: SignalsError, code: int) -> int:
     print(f"signals: {' '.join(str(error).split())}", file=sys.stderr)
-    sys.exit(code)
+    return code
