@@ -5,14 +5,13 @@ Only the bundled core records; foreign logs have no record and are never replaye
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent_core.private_files import write_atomically, write_private
 from agent_core.session import Observation, ToolCall
-from agent_core.session_log import write_atomically
 from agent_core.toolkit import Workspace
 
 MAX_FILE_BYTES = 1_000_000
@@ -76,7 +75,7 @@ class Recorder:
         digest = hashlib.sha256(content).hexdigest()
         blob = self._folder / "blobs" / digest
         if not blob.exists():
-            _write_private(blob, content)
+            write_private(blob, content)
         return digest
 
 
@@ -86,12 +85,3 @@ def _check(sizes: dict[str, int]) -> None:
         raise TooLargeError(f"{largest} is larger than {MAX_FILE_BYTES} bytes")
     if sum(sizes.values()) > MAX_WORKSPACE_BYTES:
         raise TooLargeError(f"the workspace is larger than {MAX_WORKSPACE_BYTES} bytes")
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    temporary.replace(path)

@@ -5,8 +5,6 @@ a step (interrupt, api_error, step_limit), `plan` where it changed, and `release
 at the root.
 """
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from typing import Any
 
 from agent_core.plan import Plan
 from agent_core.policy import Action
+from agent_core.private_files import write_atomically
 from agent_core.session import Observation
 
 SCHEMA_VERSION = "ATIF-v1.8"
@@ -97,18 +96,6 @@ class SessionLog:
         write_atomically(
             self.path, self._document | {"steps": self._steps, "final_metrics": metrics}
         )
-
-
-def write_atomically(path: Path, document: dict[str, Any]) -> None:
-    """Writes JSON so that readers see the old or the new file whole; only the owner may read."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    # Lone surrogates, which a model's or a command's text may hold, cannot be written.
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-        json.dump(document, file, ensure_ascii=False, indent=1)
-        file.write("\n")
-    temporary.replace(path)
 
 
 def _root(header: LogHeader) -> dict[str, Any]:

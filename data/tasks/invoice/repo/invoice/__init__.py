@@ -1,0 +1,3 @@
+from invoice.total import net, total
+
+__all__ = ["net", "total"]

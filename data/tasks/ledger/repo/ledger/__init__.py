@@ -1,0 +1,3 @@
+from ledger.reader import balance, parse
+
+__all__ = ["balance", "parse"]

@@ -1,0 +1,3 @@
+from retry.pauses import pauses, repeat
+
+__all__ = ["pauses", "repeat"]
