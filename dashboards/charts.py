@@ -37,20 +37,19 @@ _RATE_TOOLTIP = [
 
 
 def rates_over_days(rates: pl.DataFrame) -> alt.LayerChart:
-    """The line of one polarity's daily rates, with its 95 % band."""
-    base = alt.Chart(rates).encode(
-        x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=7, grid=False)),
-        color=_polarity_colour(legend=False),
-    )
-    low, high = alt.Y("rate_low:Q", title=None), alt.Y2("rate_high:Q")
-    band = base.mark_area(opacity=0.2).encode(y=low, y2=high)
+    """The line of one polarity's daily rates, with its 95 % band (one day: a bar)."""
+    dated = rates.with_columns(date=pl.col("day").dt.strftime("%-d %B %Y"))
+    base = alt.Chart(dated).encode(x=_day(rates), color=_polarity_colour(legend=False))
+    bounds = {"y": alt.Y("rate_low:Q", title=None), "y2": alt.Y2("rate_high:Q")}
+    single = rates["day"].n_unique() == 1
+    bare = base.mark_rule(strokeWidth=3, opacity=0.6) if single else base.mark_area(opacity=0.2)
     line = base.mark_line(strokeWidth=2).encode(y=_rate_axis())
     points = base.mark_point(filled=True, size=45, opacity=1).encode(
         y=_rate_axis(),
         shape=_polarity_shape(legend=False),
-        tooltip=[_day_tooltip(), *_RATE_TOOLTIP],
+        tooltip=[alt.Tooltip("date:N", title="day"), *_RATE_TOOLTIP],
     )
-    return alt.layer(band, line, points).properties(height=240)
+    return alt.layer(bare.encode(**bounds), line, points).properties(height=240)
 
 
 def rates_by_type(rates: pl.DataFrame) -> alt.LayerChart:
@@ -81,7 +80,7 @@ def _points_with_intervals(
         tooltip=[alt.Tooltip("label:N", title="of"), *_RATE_TOOLTIP],
     )
     domain = alt.Scale(domain=[0, max(0.1, *rates["rate_high"])], nice=True)
-    bar = base.mark_rule(strokeWidth=3, opacity=0.55).encode(
+    bar = base.mark_rule(strokeWidth=3, opacity=0.7).encode(
         x=alt.X("rate_low:Q", axis=_PERCENT, scale=domain), x2="rate_high:Q"
     )
     point = base.mark_point(filled=True, size=90, opacity=1).encode(
@@ -104,7 +103,7 @@ def session_timeline(steps: pl.DataFrame, moments: pl.DataFrame, *, dark: bool) 
     return (
         alt.layer(_step_marks(steps), stems, heads)
         .resolve_scale(shape="independent", color="independent")
-        .properties(height=320)
+        .properties(height=380)
     )
 
 
@@ -119,7 +118,7 @@ def _step_marks(steps: pl.DataFrame) -> alt.Chart:
     shapes = alt.Scale(domain=list(_KINDS), range=list(_KINDS.values()))
     return (
         alt.Chart(shown)
-        .mark_point(filled=True, size=55, opacity=0.9, color="#8A8F98")
+        .mark_point(filled=True, size=75, opacity=0.9, color="#8A8F98")
         .encode(
             x=_position(steps),
             y=_height(),
@@ -191,5 +190,8 @@ def _rate_axis() -> alt.Y:
     return alt.Y("rate:Q", axis=_PERCENT, scale=alt.Scale(domain=[0, 1]))
 
 
-def _day_tooltip() -> alt.Tooltip:
-    return alt.Tooltip("day:T", format="%-d %B %Y")
+def _day(rates: pl.DataFrame) -> alt.X:
+    """Days are UTC: the reader's own zone would move each to the day before or after."""
+    ticks = "day" if rates["day"].n_unique() <= 10 else 7
+    axis = alt.Axis(format="%-d %b", tickCount=ticks, grid=False)
+    return alt.X("day:T", title=None, axis=axis, scale=alt.Scale(type="utc"))

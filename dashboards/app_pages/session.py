@@ -12,6 +12,7 @@ from dashboards.snapshot import Snapshot
 from dashboards.words import moment_words, percent, plain
 
 LONG_SESSION = 200
+PICKED = "picked_session"
 
 
 def show() -> None:
@@ -43,10 +44,10 @@ def _picked(sessions: pl.DataFrame) -> dict[str, Any]:
             width=360,
         )
     choices = session_choices(sessions, feeling, search or "")
-    named = st.query_params.get("session")
+    kept = _kept((feeling, search))
     keys = choices["session_key"].to_list()
-    if named and named not in keys and named in sessions["session_key"]:
-        keys = [named, *keys]
+    if kept and kept not in keys and kept in sessions["session_key"]:
+        keys = [kept, *keys]
     if not keys:
         st.info("No judged session matches.", icon=":material/search_off:")
         st.stop()
@@ -54,11 +55,25 @@ def _picked(sessions: pl.DataFrame) -> dict[str, Any]:
     key = st.selectbox(
         "Session",
         keys,
+        index=keys.index(kept) if kept in keys else 0,
         format_func=lambda key: labels.get(key, key),
-        key="session",
-        bind="query-params",
+        key=PICKED,
     )
-    return sessions.row(by_predicate=pl.col("session_key") == (key or keys[0]), named=True)
+    st.query_params["session"] = key
+    return sessions.row(by_predicate=pl.col("session_key") == key, named=True)
+
+
+def _kept(filters: tuple[str | None, str]) -> str | None:
+    """The session shown or named by the address, until the reader asks for others.
+
+    The address holds the key and not the label (what `bind` would write), so that a link
+    stands when the counts in the label change.
+    """
+    before = st.session_state.get("session_filters", filters)
+    st.session_state["session_filters"] = filters
+    if before != filters:
+        return None
+    return st.session_state.get(PICKED) or st.query_params.get("session")
 
 
 def _label(row: dict[str, Any]) -> str:

@@ -1,0 +1,227 @@
+"""The pages as Streamlit runs them, over snapshots published from real warehouses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboards.conftest import Published
+
+APP = Path(__file__).parents[2] / "dashboards" / "app.py"
+PAGES = ["overview", "session", "tasks"]
+
+pytestmark = pytest.mark.usefixtures("fresh_streamlit")
+
+
+def _open(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, page: str = "overview", **query: str
+) -> AppTest:
+    monkeypatch.setenv("SIGNALS_SNAPSHOTS", str(folder))
+    app = AppTest.from_file(APP, default_timeout=30)
+    if page != "overview":
+        app.run()
+        app.switch_page(f"app_pages/{page}.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert [element.value for element in app.exception] == []
+    return app
+
+
+def _metrics(app: AppTest) -> list[tuple[str, str]]:
+    return [(metric.label, metric.value) for metric in app.metric]
+
+
+def test_overview_names_judge_rates_and_coverage(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.owner)
+    assert app.caption[0].value.replace("\\", "") == (
+        "Judged by rules 1. Published 2 March 2026, 12:00 UTC, run run-1."
+    )
+    assert _metrics(app) == [
+        ("Sessions with friction", "48 %"),
+        ("Sessions with delight", "50 %"),
+        ("Judged", "40"),
+        ("Could not be judged", "1"),
+    ]
+    assert [caption.value for caption in app.caption[1:5]] == [
+        "95 % interval 33 to 63 %, 19 of 40 judged sessions",
+        "95 % interval 35 to 65 %, 20 of 40 judged sessions",
+        "of 42 sessions seen, 1 left out",
+        "0 pending, 0 not judged yet",
+    ]
+    sessions, files = (frame.value.to_numpy().tolist() for frame in app.dataframe)
+    assert sessions == [
+        ["judged", "", 40],
+        ["left out", "no turn of a person", 1],
+        ["could not be judged", "the log is cut off", 1],
+    ]
+    assert files == [["read", "atif", 42], ["unknown", "not a known format", 1]]
+
+
+def test_overview_offers_each_type_once_and_shows_the_one_in_the_address(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.owner, type="error event")
+    (picker,) = app.selectbox
+    assert picker.options == [
+        "any type",
+        "error event",
+        "correction",
+        "repeated rephrasing",
+        "praise",
+        "first attempt success",
+    ]
+    assert picker.value == "error_event"
+    assert [text.value for text in app.markdown if "Sessions with" in text.value] == [
+        "Sessions with friction"
+    ]
+
+
+def test_session_starts_at_the_one_with_most_friction(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.owner, "session")
+    assert app.selectbox[0].value == "atif:session-25"
+    assert app.markdown[0].value.replace("\\", "") == (
+        "The user had the agent fix a failing test; it passed in the end."
+    )
+    assert _metrics(app) == [
+        ("Steps", "10"),
+        ("Turns of the person", "3"),
+        ("Tool calls, failed", "4, 1"),
+        ("Friction score", "60 %"),
+        ("Delight score", "30 %"),
+    ]
+    moments = app.dataframe[0].value[["position", "type", "severity", "source_ref"]]
+    assert moments.to_numpy().tolist() == [
+        [5, "error_event", "high", "#/steps/5"],
+        [6, "correction", "medium", "#/steps/6"],
+        [6, "repeated_rephrasing", "low", "#/steps/6"],
+    ]
+
+
+def test_session_in_the_address_is_shown_whatever_the_filters(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.owner, "session", session="atif:session-04", search="ben")
+    assert app.selectbox[0].value == "atif:session-04"
+    app.run()
+    assert app.selectbox[0].value == "atif:session-04"
+    assert "No moment of friction or delight was found in this session." in [
+        caption.value for caption in app.caption
+    ]
+
+
+def test_session_search_without_a_hit_says_so(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.owner, "session")
+    app.text_input[0].set_value("ann").run()
+    assert app.selectbox[0].value == "atif:session-39"
+    app.text_input[0].set_value("nowhere").run()
+    assert [info.value for info in app.info] == ["No judged session matches."]
+
+
+def test_session_page_of_a_team_explains_its_absence(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.team, "session")
+    assert [info.value for info in app.info] == [
+        "This snapshot is a team's: single sessions are not published."
+    ]
+    assert len(app.dataframe) == 0
+
+
+def test_tasks_show_evidence_diff_gates_and_history(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.owner, "tasks")
+    assert app.selectbox[0].options == ["task-19c2e0aa", "task-0b7d1f03"]
+    texts = [markdown.value.replace("\\", "") for markdown in app.markdown]
+    assert "- 9 of 17 sessions of release 0.2.0+b7e1 show it." in "\n".join(texts).splitlines()
+    assert "The error of edit_file does not say what to do next." in texts
+    assert '+no_match = "The text does not occur in {path}.' in app.code[0].value
+    breaches, gates, transitions = (frame.value for frame in app.dataframe)
+    assert breaches[["affected", "sessions", "rate", "q_value"]].to_numpy().tolist() == [
+        [9, 17, 0.529, 0.0004]
+    ]
+    assert gates[["gate", "status"]].to_numpy().tolist() == [
+        ["scope", "✓ passed"],
+        ["style", "✓ passed"],
+        ["tests", "✓ passed"],
+        ["replay", "✓ passed"],
+        ["scenarios", "? unscored"],
+    ]
+    assert transitions["to_state"].to_list() == [
+        "open",
+        "planned",
+        "patching",
+        "verifying",
+        "proposed",
+    ]
+
+
+def test_a_card_opens_its_task(monkeypatch: pytest.MonkeyPatch, published: Published) -> None:
+    app = _open(monkeypatch, published.owner, "tasks")
+    next(button for button in app.button if button.key == "open-task-0b7d1f03").click().run()
+    assert app.selectbox[0].value == "task-0b7d1f03"
+    assert app.subheader[0].value.replace("\\", "") == "Ask before choosing another approach"
+    assert app.caption[-1].value.replace("\\", "") == (
+        "Not attempted yet: signals tasks run task-0b7d1f03"
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("overview", "No session is judged yet: run `signals judge`, then `signals run`."),
+        ("session", "No judged session matches."),
+        (
+            "tasks",
+            "No task yet: one is opened when a pattern of friction rises beyond its baseline.",
+        ),
+    ],
+)
+def test_an_empty_warehouse_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, published: Published, page: str, message: str
+) -> None:
+    app = _open(monkeypatch, published.empty, page)
+    assert [info.value for info in app.info] == [message]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_before_the_first_run_every_page_says_what_to_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
+) -> None:
+    app = _open(monkeypatch, tmp_path, page)
+    assert [info.value for info in app.info] == [
+        "No snapshot yet: run `signals run`, then reload this page."
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_damaged_snapshot_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
+) -> None:
+    (tmp_path / "current").write_text("{", encoding="utf-8")
+    app = _open(monkeypatch, tmp_path, page)
+    (error,) = app.error
+    assert "is damaged: run `signals run` to publish it again" in error.value.replace("\\", "")
+    assert "\n" not in error.value
+
+
+def test_a_page_follows_the_pointer_to_the_next_snapshot(
+    monkeypatch: pytest.MonkeyPatch, published: Published, tmp_path: Path
+) -> None:
+    for name, folder in (("run-1", published.empty), ("run-2", published.owner)):
+        (tmp_path / name).symlink_to(folder / "run-1", target_is_directory=True)
+    pointer = tmp_path / "current"
+    pointer.write_text(json.dumps({"directory": "run-1"}), encoding="utf-8")
+    app = _open(monkeypatch, tmp_path)
+    assert _metrics(app)[2] == ("Judged", "0")
+    pointer.write_text(json.dumps({"directory": "run-2"}), encoding="utf-8")
+    app.run()
+    assert _metrics(app)[2] == ("Judged", "40")
