@@ -215,17 +215,33 @@ def _write_headers(
     connection.unregister("incoming")
 
 
+# A line number or a JSON pointer says where a record stands in one file; in a copy of the session
+# elsewhere the same record has another. Such steps are taken from the session's best file alone.
+_POSITIONAL = "(source_ref LIKE 'line:%' OR source_ref LIKE '#%')"
+
+
 def _write_steps(connection: duckdb.DuckDBPyConnection, steps: pl.DataFrame) -> None:
     connection.register("incoming", steps.to_arrow())
+    connection.execute(
+        f"""
+        DELETE FROM steps USING sessions
+        WHERE steps.session_key = sessions.session_key AND {_POSITIONAL}
+          AND steps.source_path <> sessions.source_path
+        """
+    )
     connection.execute(
         f"""
         INSERT OR REPLACE INTO steps BY NAME
         SELECT incoming.* FROM incoming
         JOIN source_files AS file ON file.path = incoming.source_path
-        LEFT JOIN steps AS known USING (session_key, source_ref)
+        JOIN sessions ON sessions.session_key = incoming.session_key
+        LEFT JOIN steps AS known
+          ON (known.session_key, known.source_ref) = (incoming.session_key, incoming.source_ref)
         LEFT JOIN source_files AS known_file ON known_file.path = known.source_path
-        WHERE known_file.path IS NULL
-           OR (file.records, known_file.path) > (known_file.records, file.path)
+        WHERE (known_file.path IS NULL
+               OR (file.records, known_file.path) > (known_file.records, file.path))
+          AND (incoming.source_path = sessions.source_path
+               OR NOT {_POSITIONAL.replace("source_ref", "incoming.source_ref")})
         QUALIFY row_number() OVER (
             PARTITION BY incoming.session_key, incoming.source_ref ORDER BY {_BEST_FIRST}
         ) = 1

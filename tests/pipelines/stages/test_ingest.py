@@ -1,5 +1,6 @@
 """Ingest and sessions: each step once, whatever the order, and nothing lost."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,31 @@ def test_an_unknown_format_is_listed_and_stops_nothing(context: Context, tmp_pat
     names = {Path(path).name: status for path, status in
              _rows(context, "SELECT path, status FROM source_files")}  # fmt: skip
     assert names == {"notes.txt": "unknown", "empty.jsonl": "empty", "a.jsonl": "read"}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
+def test_a_run_in_two_files_at_other_places_counts_once(
+    context: Context, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    """Several runs in a file are told by JSON pointers, which differ from file to file."""
+    run = {
+        "task_id": 7,
+        "trial": 0,
+        "reward": 1.0,
+        "traj": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "Cancel my order."},
+            {"role": "assistant", "content": "Done."},
+        ],
+    }
+    other = {**run, "task_id": 8}
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    files[0].write_text(json.dumps([run]))
+    files[1].write_text(json.dumps([other, run]))
+    for number in order:
+        ingest(context, [files[number]])
+    summarise_sessions(context)
+    assert _rows(context, "SELECT steps, right(source_path, 6) FROM sessions ORDER BY ALL") == [
+        (3, "a.json"),
+        (3, "b.json"),
+    ]
