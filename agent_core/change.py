@@ -81,6 +81,8 @@ def _content(path: Path | None) -> bytes | None:
 
 def _diff(change: FileChange) -> str:
     head = f"diff --git a/{change.path} b/{change.path}\n"
+    if change.before is None or change.after is None:
+        head += f"{'new' if change.before is None else 'deleted'} file mode 100644\n"
     old = "/dev/null" if change.before is None else f"a/{change.path}"
     new = "/dev/null" if change.after is None else f"b/{change.path}"
     if any(b"\0" in content for content in (change.before or b"", change.after or b"")):

@@ -95,14 +95,14 @@ class Player:
             done = [_replayed(line, root) for line, root in zip(lines, roots, strict=False)]
         return [*done, *(_LOST for _ in calls[len(done) :])]
 
-    def serves_without_the_tool(self, call: RecordedCall) -> bool:
-        """Whether a command ends with 0 when it is run without the agent's code."""
+    def output_without_the_tool(self, call: RecordedCall) -> str | None:
+        """What a command prints when it is run without the agent's code; None where it fails."""
         command = next((v for v in call.arguments.values() if isinstance(v, str)), "")
         with self._folder() as root:
             restore_workspace(self.folder, call, root)
             argv = ["/bin/sh", "-c", command]
             done = self.sandbox.run(argv, cwd=root, writable=[root], limits=_ORACLE_LIMITS)
-        return done.exit_code == 0
+            return Workspace(root).relative(done.stdout) if done.exit_code == 0 else None
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
@@ -149,7 +149,15 @@ class _Judge:
         verdict = judge_failed(call, self._met(call), self.now[_key(call)], names)
         # Data cannot make a command that fails look as if it served; code could.
         is_claim = verdict == "serves" and call.tool == _COMMAND_TOOL and self.trees.code_changed
-        return "fails" if is_claim and not self.player.serves_without_the_tool(call) else verdict
+        return "fails" if is_claim and not self._is_true(call) else verdict
+
+    def _is_true(self, call: RecordedCall) -> bool:
+        """Whether a command that is said to serve does, and its last line is what was shown."""
+        output = self.player.output_without_the_tool(call)
+        if output is None:
+            return False
+        last = normalised(output).rpartition("\n")[2]
+        return last in normalised(self.now[_key(call)].content).split("\n")
 
     def _unchanged(self, call: RecordedCall) -> Verdict:
         return judge_unchanged(self.base[_key(call)], self.now[_key(call)])

@@ -7,12 +7,17 @@ It is started by its path, from the package that runs the gates: a patch does no
 
 import json
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import agent_core
+from agent_core.sandbox import Sandbox
 from agent_core.sandbox.inherited import Inherited
 from agent_core.session import ToolCall
-from agent_core.toolkit import Toolbox, Workspace, load_tools
+from agent_core.toolkit import Tool, Toolbox, Workspace, load_tools
 
 
 def main(tree: Path, jobs: Path, results: Path) -> None:
@@ -20,19 +25,22 @@ def main(tree: Path, jobs: Path, results: Path) -> None:
     loaded = Path(str(agent_core.__file__)).resolve()
     if not loaded.is_relative_to(tree.resolve()):
         sys.exit(f"wrong code: agent_core is {loaded}, not the tree under test")
-    tools = load_tools(tree / "agent_core" / "tools")
-    sandbox = Inherited()
-    with results.open("w", encoding="utf-8") as lines:
-        for number, job in enumerate(json.loads(jobs.read_text(encoding="utf-8"))):
-            toolbox = Toolbox(tools, Workspace(Path(job["root"])), sandbox)
-            seen = toolbox.execute(ToolCall(f"replay-{number}", job["tool"], job["arguments"]))
-            outcome = {
-                "is_error": seen.is_error,
-                "error_class": seen.error_class,
-                "content": seen.content.encode("utf-8", "replace").decode(),
-            }
+    execute = partial(_outcome, load_tools(tree / "agent_core" / "tools"), Inherited())
+    # Two at a time: what is slow about a call is the command that it runs.
+    with results.open("w", encoding="utf-8") as lines, ThreadPoolExecutor(2) as pool:
+        for outcome in pool.map(execute, json.loads(jobs.read_text(encoding="utf-8"))):
             lines.write(json.dumps(outcome) + "\n")
             lines.flush()
+
+
+def _outcome(tools: Mapping[str, Tool], sandbox: Sandbox, job: Mapping[str, Any]) -> dict[str, Any]:
+    toolbox = Toolbox(tools, Workspace(Path(job["root"])), sandbox)
+    seen = toolbox.execute(ToolCall("replay", job["tool"], job["arguments"]))
+    return {
+        "is_error": seen.is_error,
+        "error_class": seen.error_class,
+        "content": seen.content.encode("utf-8", "replace").decode(),
+    }
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from agent_core.gates import scenario_worker
-from agent_core.gates.result import NO_SANDBOX, Candidate, Finding
+from agent_core.gates.result import FOREIGN, NO_SANDBOX, Candidate, Finding
 from agent_core.replay import run_worker
 from agent_core.sandbox import Sandbox
 
@@ -52,7 +52,7 @@ class Scenario(BaseModel):
 def check_scenarios(candidate: Candidate) -> Finding:
     """Passes where every scenario that held on the base holds on the patched tree."""
     if not candidate.is_core:
-        return Finding("passed", "a foreign target has no scenarios")
+        return Finding("unscored", f"{FOREIGN}: it has no scenarios")
     if candidate.sandbox is None:
         return Finding("unscored", NO_SANDBOX)
     scenarios = load_scenarios()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agent_core.gates.result import EVIDENCE_PURGED, NO_SANDBOX, Candidate, Finding
+from agent_core.gates.result import EVIDENCE_PURGED, FOREIGN, NO_SANDBOX, Candidate, Finding
 from agent_core.replay import HalfReport, Trees, replay
 from agent_core.replay_verdict import Verdict
 
@@ -19,7 +19,7 @@ def check_recorded_calls(candidate: Candidate) -> Finding:
     """Replays both halves; without records the gate cannot tell."""
     calls = candidate.calls
     if not candidate.is_core:
-        return Finding("unscored", "calls of foreign agents are never replayed")
+        return Finding("unscored", f"{FOREIGN}: its calls are never replayed")
     if not calls.visible.failed and not calls.held_out.failed:
         return Finding("unscored", _nothing_to_replay(candidate))
     if candidate.sandbox is None:

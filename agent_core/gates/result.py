@@ -14,6 +14,7 @@ GateName = Literal["scope", "style", "unit tests", "replay", "scenarios", "self-
 GateStatus = Literal["passed", "failed", "unscored"]
 
 EVIDENCE_PURGED = "evidence purged"
+FOREIGN = "foreign target"
 NO_SANDBOX = "no sandbox works on this machine; `signals doctor` names the remedy"
 
 
@@ -38,10 +39,12 @@ class GateResult:
         """Whether no pull request may be proposed.
 
         What could not be checked blocks like what failed, but for evidence that its owner
-        purged, and for the review by a model where there is none.
+        purged, for what only the bundled core has, and for the review by a model where there is
+        none.
         """
         if self.status == "unscored":
-            return self.gate != "self-review" and not self.reason.startswith(EVIDENCE_PURGED)
+            is_known = self.reason.startswith((EVIDENCE_PURGED, FOREIGN))
+            return self.gate != "self-review" and not is_known
         return self.status == "failed"
 
 

@@ -41,10 +41,11 @@ def check_style(candidate: Candidate) -> Finding:
 def _checks(candidate: Candidate, files: Sequence[str]) -> list[tuple[str, list[str]]]:
     if not files or not candidate.is_core:
         return []
-    ruff_cache, mypy_cache = str(candidate.cache / "ruff"), str(candidate.cache / "mypy")
+    mypy_cache = str(candidate.cache / "mypy")
+    concise = ["--output-format", "concise", "--no-cache"]
     return [
-        ("ruff check", ["-m", "ruff", "check", "--cache-dir", ruff_cache, *files]),
-        ("ruff format", ["-m", "ruff", "format", "--check", "--cache-dir", ruff_cache, *files]),
+        ("ruff check", ["-m", "ruff", "check", "--quiet", *concise, *files]),
+        ("ruff format", ["-m", "ruff", "format", "--check", *concise, *files]),
         ("mypy", ["-m", "mypy", "--cache-dir", mypy_cache, *files]),
     ]
 

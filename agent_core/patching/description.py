@@ -1,5 +1,6 @@
 """The texts about a patch: what the agent is asked, the commit's message, the pull request."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 
@@ -62,7 +63,7 @@ def pull_request_text(task: PatchTask, outcome: PatchOutcome, changes: Sequence[
             *_section("Gates", _gate_table(outcome.gate_results)),
             *_section("Risk", [f"- {line}" for line in _risks(changes, outcome.gate_results)]),
             *_section("Expected effect", [_expected_effect(task)]),
-            *_section("Diff", ["```diff", outcome.diff.rstrip("\n"), "```", ""]),
+            *_section("Diff", _fenced(outcome.diff)),
         ]
     )
 
@@ -74,6 +75,13 @@ def change_lines(changes: Sequence[FileChange]) -> list[str]:
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
     return ["", f"## {title}", "", *lines]
+
+
+def _fenced(diff: str) -> list[str]:
+    """Between fences longer than any in the diff, which may hold Markdown."""
+    longest = max((len(run) for run in re.findall(r"`+", diff)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}diff", diff.rstrip("\n"), fence, ""]
 
 
 def _gate_table(gates: Sequence[GateResult]) -> list[str]:
