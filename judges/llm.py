@@ -20,7 +20,7 @@ from judges.replies import (
     rewrite_schema,
     verify_schema,
 )
-from judges.rubric import Rubric
+from judges.rubric import Rubric, load_rubric
 from judges.rules.judge import read_scenes, unscorable
 from judges.rules.moments import MomentMaker
 from judges.rules.scoring import shipped_weights
@@ -83,20 +83,20 @@ class LLMJudge:
     def __init__(
         self,
         model: ChatModel,
-        rubric: Rubric,
+        rubric: Rubric | None = None,
+        *,
         salt: bytes,
         privacy: Privacy = PrivacyFilter,
-        *,
         target_tools: frozenset[str] = frozenset(),
         window_chars: int = WINDOW_CHARS,
     ) -> None:
         self._model = model
-        self._rubric = rubric
+        self._rubric = rubric or load_rubric()
         self._salt = salt
         self._privacy = privacy
         self._target_tools = target_tools
         self._window_chars = window_chars
-        self._maker = MomentMaker(rubric, shipped_weights(), salt, target_tools)
+        self._maker = MomentMaker(self._rubric, shipped_weights(), salt, target_tools)
 
     @property
     def identity(self) -> JudgeIdentity:

@@ -1,7 +1,7 @@
 """From evidence and scores to moments: which types, how severe, at which step."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_core.signature import salted_signature
 from judges.rubric import Rubric
@@ -39,7 +39,10 @@ class MomentMaker:
             self.weights.errors.operating_point
         ):
             for kind in self._named("friction", ["error_event"]):
-                yield self.moment("friction", kind, errors, scene)
+                # Nobody complained: a bump, unless the agent could not go on.
+                gave_up = present(scene.evidence, "agent_gives_up")
+                made = self.moment("friction", kind, errors, scene)
+                yield replace(made, severity="medium" if gave_up else "low")
 
     def _delight(self, scene: Scene) -> Iterator[Moment]:
         score = delight_score(scene, self.weights)

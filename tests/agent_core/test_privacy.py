@@ -1,6 +1,8 @@
 """The privacy filter and the redaction of secrets."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent_core.privacy import PrivacyFilter, ordinary_words, redact_secrets
 
@@ -15,6 +17,17 @@ SESSION = [
     "تواصل مع عبدالقدوس بخصوص الفاتورة",
 ]
 FILTER = PrivacyFilter(SESSION, frozenset({"run_command", "error_event"}))
+
+_REASONS = {
+    "holds an e-mail address",
+    "holds a URL",
+    "holds a path",
+    "holds a key or identifier",
+    "holds code",
+    "shares a run of 5 words with the session",
+    "shares characters of a script without spaces with the session",
+    "holds a word of the session that is not an ordinary one",
+}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +92,19 @@ def test_abstract_text_passes(text: str) -> None:
 )
 def test_session_text_is_turned_down(text: str, reason: str | None) -> None:
     assert FILTER.check(text) == reason
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, len(SESSION[0].split()) - 5), st.sampled_from(["upper", "title", "lower"]))
+def test_any_run_of_five_words_is_turned_down(start: int, case: str) -> None:
+    run = " ".join(SESSION[0].split()[start : start + 5])
+    assert FILTER.check(f"It was so: {getattr(run, case)()}") is not None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=40), max_size=5), st.text(max_size=60))
+def test_any_text_gets_an_answer(texts: list[str], text: str) -> None:
+    assert PrivacyFilter(texts).check(text) in {None, *_REASONS}
 
 
 def test_reasons_never_quote() -> None:

@@ -9,7 +9,6 @@ import pytest
 from agent_core.model import OpenAIModel
 from agent_core.session import Observation, Session, Step, ToolCall
 from judges.llm import LLMJudge
-from judges.rubric import load_rubric
 from judges.rules import RulesJudge
 from judges.verdict import Judgement
 from tests.fake_openai import FakeOpenAI, json_text
@@ -109,7 +108,7 @@ def test_a_leaking_model_is_replaced(canary: str) -> None:
     rewritten = [f"Something of {word}." for word in (canary, _telling(canary)[0])]
     script = [json_text(a) for a in (found, {"verdicts": [verdict]}, {"texts": rewritten})]
     with FakeOpenAI(script) as endpoint, OpenAIModel(endpoint.base_url, "m", "k") as model:
-        judgement = LLMJudge(model, load_rubric(), b"salt")(canary_session(canary))
+        judgement = LLMJudge(model, salt=b"salt")(canary_session(canary))
     assert judgement.status == "judged"
     assert len(judgement.moments) == 1
     assert [w for w in _telling(canary) if w in _published(judgement)] == []

@@ -60,7 +60,7 @@ def judge(
         FakeOpenAI(script) as endpoint,
         OpenAIModel(endpoint.base_url, "m", "k", max_retries=0) as model,
     ):
-        made = LLMJudge(model, load_rubric(), b"salt", window_chars=window_chars)(judged)
+        made = LLMJudge(model, salt=b"salt", window_chars=window_chars)(judged)
     return made, endpoint.requests
 
 

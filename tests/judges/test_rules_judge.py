@@ -149,7 +149,7 @@ WORK = agent(DONE, edited("a.py"), ran("pytest"))
         ),
         pytest.param(
             [OPENING, agent("", *[ran(f"make {n}", "timeout") for n in range(4)])],
-            [("error_event", "medium", "s2", None)],
+            [("error_event", "low", "s2", None)],
             id="errors dominate the tail",
         ),
         pytest.param(
