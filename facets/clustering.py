@@ -17,6 +17,7 @@ import hdbscan
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
+from sklearn.metrics import silhouette_score
 
 Assign = Literal["all", "core"]
 Vectors = NDArray[np.floating]
@@ -28,8 +29,8 @@ MIN_CLUSTER_SIZE = 5
 a density, fixed so that the clusterings compared lie on one and the same tree."""
 MIN_DISTINCT = 4 * MIN_CLUSTER_SIZE
 """Below this many distinct vectors there is no density to speak of."""
-SAME_KIND_COSINE = 0.7
-"""Mean cosine above which a small corpus's texts are taken as one kind."""
+MIN_SILHOUETTE = 0.25
+"""Below this mean silhouette no substantial structure was found (Kaufman, Rousseeuw 1990)."""
 FIT_ITEMS = 10_000
 """The clusters are found on a sample of at most this many (the tree costs their square: half a
 minute), and the rest are assigned."""
@@ -120,7 +121,7 @@ def _distinct(
 
 
 def _dense(points: NDArray[np.float64], fitted: NDArray[np.intp]) -> _Found:
-    """HDBSCAN of the points at `fitted`, at the size whose clusters are the most valid by density (DBCV)."""
+    """HDBSCAN of the points at `fitted`; the others are given to clusters or stay noise."""
     model = _most_valid(points[fitted])
     labels, probabilities = np.full(len(points), NOISE), np.zeros(len(points))
     labels[fitted], probabilities[fitted] = model.labels_, model.probabilities_
@@ -155,17 +156,22 @@ def _assigned(
 ) -> tuple[Labels, NDArray[np.float64]]:
     """Label and probability of points that the tree did not see: noise outside every cluster."""
     centroids = _centroids(fitted, labels, int(labels.max()) + 1)
-    reach = np.array(
-        [
-            np.quantile(fitted[labels == label] @ centroid, _FRINGE)
-            for label, centroid in enumerate(centroids)
-        ]
-    )
+    reach = np.array([_reach(fitted[labels == label]) for label in range(len(centroids))])
     nearness = rest @ centroids.T
     label = nearness.argmax(axis=1)
     near = nearness[np.arange(len(rest)), label]
     inside = near >= reach[label]
     return np.where(inside, label, NOISE), np.where(inside, np.clip(near, 0, 1), 0.0)
+
+
+def _reach(members: NDArray[np.float64]) -> float:
+    """Cosine to the centroid that all but the fringe of a cluster's members exceed.
+
+    Each member's is taken to the centroid of the others: it draws its own towards itself.
+    """
+    others = members.sum(axis=0) - members
+    cosines = (others * members).sum(axis=1) / np.linalg.norm(others, axis=1)
+    return float(np.quantile(cosines, _FRINGE))
 
 
 def _sizes(count: int) -> list[int]:
@@ -189,17 +195,22 @@ def _validity(model: hdbscan.HDBSCAN) -> float:
 
 def _few(distinct: NDArray[np.float64], times: NDArray[np.intp]) -> _Found:
     """Groups of alike texts; those that occur fewer than MIN_CLUSTER_SIZE times are noise."""
-    if len(distinct) < 2:
-        return _Found.nothing(len(distinct))
-    groups = AgglomerativeClustering(
-        n_clusters=None,
-        metric="cosine",
-        linkage="average",
-        distance_threshold=1 - SAME_KIND_COSINE,
-    ).fit_predict(distinct)
+    groups = _alike(distinct)
     frequent = np.bincount(groups, weights=times) >= MIN_CLUSTER_SIZE
     labels = np.where(frequent, np.cumsum(frequent) - 1, NOISE)[groups]
     return _Found(labels, (labels >= 0).astype(np.float64), np.full(int(frequent.sum()), np.nan))
+
+
+def _alike(distinct: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The cut of the average-linkage tree with the best silhouette; none: each text alone."""
+    best, groups = MIN_SILHOUETTE, np.arange(len(distinct))
+    for count in range(2, len(distinct)):
+        model = AgglomerativeClustering(count, metric="cosine", linkage="average")
+        cut = model.fit_predict(distinct)
+        value = float(silhouette_score(distinct, cut, metric="cosine"))
+        if value > best:
+            best, groups = value, cut
+    return groups
 
 
 def _with_frequent(found: _Found, times: NDArray[np.intp]) -> _Found:

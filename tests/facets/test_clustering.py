@@ -105,7 +105,7 @@ def test_small_corpora_group_alike_texts() -> None:
 
 def test_no_items_give_no_clusters() -> None:
     for assign in ("all", "core"):
-        found = cluster(np.empty((0, 384), dtype=np.float32), assign=assign)  # type: ignore[arg-type]
+        found = cluster(np.empty((0, 384), dtype=np.float32), assign=assign)
         assert (found.labels.tolist(), found.count, found.note) == ([], 0, "no items")
 
 
