@@ -18,6 +18,7 @@ Intent = Literal[
     "review",
     "release",
     "question",
+    "other",
     "unclear",
 ]
 Outcome = Literal["success", "partial", "abandoned", "unclear"]
