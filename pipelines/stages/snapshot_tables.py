@@ -92,5 +92,5 @@ def load_views() -> str:
 
 def _table(name: str, entry: dict[str, Any]) -> Table:
     columns = tuple(Column(column, *pair) for column, pair in entry.pop("columns").items())
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
     return Table(name=name, columns=columns, **settings)
