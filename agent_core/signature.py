@@ -25,27 +25,31 @@ ErrorClass = Literal[
 ERROR_CLASSES: tuple[str, ...] = get_args(ErrorClass)
 
 # The first pattern that occurs in the text decides: the specific stand before the general.
-_CLASS_PATTERNS: tuple[tuple[ErrorClass, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(pattern, re.IGNORECASE))
-    for name, pattern in (
-        ("rejected", r"user doesn't want to proceed|rejected by (the )?user|user rejected"),
-        ("timeout", r"timed? ?out|timeout|deadline exceeded|etimedout"),
-        ("rate_limit", r"rate.?limit|too many requests|\b429\b|overloaded"),
-        ("network", r"connection (refused|reset)|could not resolve|econn|network is unreachable"),
-        ("no_match", r"string to replace not found|no match|not unique|does not (match|occur)"
-                     r"|failed to find expected lines|matches of the string"),
-        ("unknown_tool", r"unknown tool|no such tool|tool not found|unsupported call"),
-        ("invalid_arguments", r"inputvalidationerror|invalid (argument|parameter|input|option)"
-                              r"|missing required|unexpected (keyword )?argument|unrecognized"),
-        ("permission", r"permission denied|not permitted|access denied|forbidden|read-only"),
-        ("not_found", r"no such file|not found|does not exist|cannot find|enoent|404"),
-        ("output_limit", r"exceeds maximum|too large|output too long|maximum allowed"),
-        ("syntax", r"syntax ?error|unexpected token|parse error|indentationerror|cannot parse"),
-        ("test_failure", r"\d+ failed|test(s)? failed|assertionerror|\bFAIL\b|--- fail"),
-        ("api_error", r"api error|internal server error|\b50[0-9]\b"),
-        ("command_failed", r"exit(ed)?( with)?( status| code)?:? ?[1-9]\d*|returncode|traceback"),
-    )
+_CLASS_TEXTS: tuple[tuple[ErrorClass, str], ...] = (
+    ("rejected", r"user doesn't want to proceed|rejected by (the )?user|user rejected"),
+    ("timeout", r"timed? ?out|timeout|deadline exceeded|etimedout"),
+    ("rate_limit", r"rate.?limit|too many requests|\b429\b|overloaded"),
+    ("network", r"connection (refused|reset)|could not resolve|econn|network is unreachable"),
+    (
+        "no_match",
+        r"string to replace not found|no match|not unique|does not (match|occur)"
+        r"|failed to find expected lines|matches of the string",
+    ),
+    ("unknown_tool", r"unknown tool|no such tool|tool not found|unsupported call"),
+    (
+        "invalid_arguments",
+        r"inputvalidationerror|invalid (argument|parameter|input|option)"
+        r"|missing required|unexpected (keyword )?argument|unrecognized",
+    ),
+    ("permission", r"permission denied|not permitted|access denied|forbidden|read-only"),
+    ("not_found", r"no such file|not found|does not exist|cannot find|enoent|404"),
+    ("output_limit", r"exceeds maximum|too large|output too long|maximum allowed"),
+    ("syntax", r"syntax ?error|unexpected token|parse error|indentationerror|cannot parse"),
+    ("test_failure", r"\d+ failed|test(s)? failed|assertionerror|\bFAIL\b|--- fail"),
+    ("api_error", r"api error|internal server error|\b50[0-9]\b"),
+    ("command_failed", r"exit(ed)?( with)?( status| code)?:? ?[1-9]\d*|returncode|traceback"),
 )
+_CLASS_PATTERNS = tuple((name, re.compile(text, re.IGNORECASE)) for name, text in _CLASS_TEXTS)
 
 _NORMALISERS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"https?://\S+"), "<url>"),
@@ -69,7 +73,9 @@ def classify_error(text: str) -> ErrorClass:
 def error_signature(text: str) -> str:
     """The first telling line of a failure with paths, ids, quotes and numbers taken out."""
     lines = [line.strip() for line in text[:_CLASSIFIED_CHARS].splitlines() if line.strip()]
-    telling = next((line for line in lines if _looks_like_an_error(line)), lines[0] if lines else "")
+    telling = next(
+        (line for line in lines if _looks_like_an_error(line)), lines[0] if lines else ""
+    )
     for pattern, replacement in _NORMALISERS:
         telling = pattern.sub(replacement, telling)
     return telling.strip().lower()[:_SIGNATURE_CHARS]

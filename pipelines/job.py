@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.errors import DagsterError
 
 from agent_core.errors import SignalsError
 from pipelines.definitions import JOB_NAME, build_definitions
@@ -28,7 +27,7 @@ def run_job_in_process(home: Home, paths: Sequence[Path] = ()) -> str:
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         try:
             result = job.execute_in_process(run_config=run_config, instance=instance)
-        except DagsterError as error:
+        except dg.DagsterError as error:
             raise _cause(error) from error
     return result.run_id
 

@@ -1,6 +1,7 @@
 """The stages of one run, in order: what the Dagster assets wrap and the verbs call."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pipelines.context import Context
@@ -107,6 +108,6 @@ def run_stages(
 ) -> dict[str, dict[str, int]]:
     """Run `stages` in their order, each recorded; counts by stage name."""
     return {
-        stage.__name__: run_stage(context, stage.__name__, lambda stage=stage: stage(context))
+        stage.__name__: run_stage(context, stage.__name__, partial(stage, context))
         for stage in stages
     }

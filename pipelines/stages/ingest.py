@@ -20,6 +20,12 @@ from pipelines.stages.reading import FileRows, read_batches
 from pipelines.warehouse import query, replace_rows, transaction
 
 _HASH_CHUNK = 1 << 20
+_QUARANTINE: dict[str, pl.DataType] = {
+    "path": pl.String(),
+    "place": pl.String(),
+    "reason": pl.String(),
+    "seen_at": pl.Datetime("us", "UTC"),
+}
 
 
 def ingest(
@@ -95,7 +101,7 @@ def _write(
     _write_headers(connection, headers, now)
     _write_steps(connection, steps)
     steps_after = _count(connection, "steps")
-    counts = Counter(f"files_{rows.reading.status}" for rows in batch)
+    counts = Counter(f"files_{rows.status}" for rows in batch)
     counts["sessions_new"] = _count(connection, "sessions") - sessions_before
     counts["sessions_excluded"] = sum(rows.excluded_sessions for rows in batch)
     counts["steps_new"] = steps_after - steps_before
@@ -128,11 +134,7 @@ def _write_files(
         for rows in batch
         for place, reason in {q.place: q.reason for q in rows.reading.quarantined}.items()
     ]
-    schema = {"path": pl.String, "place": pl.String, "reason": pl.String, "seen_at": _TIME}
-    replace_rows(connection, "quarantine", pl.DataFrame(broken, schema=schema, orient="row"))
-
-
-_TIME = pl.Datetime("us", "UTC")
+    replace_rows(connection, "quarantine", pl.DataFrame(broken, schema=_QUARANTINE, orient="row"))
 
 
 def _file_row(rows: FileRows, now: datetime) -> dict[str, object]:
@@ -140,7 +142,7 @@ def _file_row(rows: FileRows, now: datetime) -> dict[str, object]:
     size, mtime = _stamp(reading.path)
     return {
         "path": str(reading.path),
-        "status": reading.status,
+        "status": rows.status,
         "format": reading.format,
         "detail": reading.detail,
         "size": size,

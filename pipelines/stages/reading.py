@@ -26,6 +26,8 @@ class FileRows:
     """One file as rows; `reading` carries no sessions any more."""
 
     reading: FileReading
+    status: str
+    """The reading's, or `excluded` where every session of the file is."""
     session_keys: tuple[str, ...]
     headers: pl.DataFrame
     steps: pl.DataFrame
@@ -72,11 +74,10 @@ def read_rows(path: Path, sources: SourcesConfig, format_name: str | None = None
     reading = read_file(path, format_name=format_name)
     kept = [session for session in reading.sessions if not _is_excluded(session, sources.exclude)]
     excluded = len(reading.sessions) - len(kept)
-    if excluded and not kept:
-        reading = replace(reading, status="excluded", detail="a project of [sources] exclude")
     sessions = [_with_user(session, sources.user) for session in kept]
     return FileRows(
         reading=replace(reading, sessions=()),
+        status="excluded" if excluded and not kept else reading.status,
         session_keys=tuple(session.key for session in sessions),
         headers=header_rows(sessions),
         steps=step_rows(sessions),

@@ -33,4 +33,5 @@ def query(
     parameters: list[object] | dict[str, object] | None = None,
 ) -> pl.DataFrame:
     """The result of `sql` as a frame; times come in UTC."""
-    return connection.sql(sql, params=parameters or None).pl()
+    rows: pl.DataFrame = connection.sql(sql, params=parameters or None).pl()
+    return rows

@@ -65,6 +65,11 @@ def _ingest(context: Context, folder: Path, *extra: dict[str, Any]) -> None:
     summarise_sessions(context)
 
 
+def _at(context: Context, moved: timedelta) -> Context:
+    moment = context.clock() + moved
+    return replace(context, clock=lambda: moment)
+
+
 def _moments(context: Context) -> list[tuple[Any, ...]]:
     collect_moments(context)
     with context.warehouse() as connection:
@@ -99,8 +104,7 @@ def test_a_failure_is_unscored_never_friction_and_tried_again_later(
         judge_sessions(context, judge)
     assert judge.asked == ["s1"]
     for days in (2, 4, 6, 8):
-        later = replace(context, clock=lambda days=days: context.clock() + timedelta(days=days))
-        judge_sessions(later, judge)
+        judge_sessions(_at(context, timedelta(days=days)), judge)
     assert judge.asked == ["s1"] * 3
     (row,) = export_rows(context, "judgements")
     assert (row["status"], row["attempts"], row["friction_score"]) == ("unscored", 3, None)
@@ -123,7 +127,7 @@ def test_an_endpoint_that_cannot_be_used_stops_the_run(context: Context, tmp_pat
 def test_a_paid_judge_waits_until_a_session_is_idle(context: Context, tmp_path: Path) -> None:
     _ingest(context, tmp_path / "logs")
     judge = _Judge(_finds("x"), _MODEL)
-    soon = replace(context, clock=lambda: context.clock() - timedelta(days=30, hours=1))
+    soon = _at(context, -timedelta(days=30, hours=1))
     assert judge_sessions(soon, judge, needs_idle=True)["not_idle_yet"] == 1
     assert judge_sessions(context, judge, needs_idle=True)["judged"] == 1
 
