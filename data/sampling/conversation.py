@@ -83,15 +83,20 @@ class _Conversation:
     person: Person
     workspace: Path
     sandbox: Sandbox
+    answer: str = ""
+    """What the agent said last."""
+    is_smooth: bool = True
+    """Nothing went wrong in the job at hand."""
 
     def run(self, task: Task) -> None:
         praise: str | None = None
         for job in task.jobs:
+            self.is_smooth = True
             request = self.person.request(job)
             self._send("request", job, f"{praise} {request}" if praise else request)
             if not self._is_met_in_the_end(job):
                 return
-            praise = self.person.praise()
+            praise = self.person.praise(first_try=self.is_smooth)
         last = praise or self.person.goodbye()
         if last is not None:
             self._send("chat", task.jobs[-1], last)
@@ -100,17 +105,21 @@ class _Conversation:
         for failures in range(1, MOST_COMPLAINTS + 1):
             if self._check(job):
                 return True
+            self.is_smooth = False
             if failures == MOST_COMPLAINTS:
                 self._send("chat", job, self.person.farewell())
                 return False
-            self._send("complaint", job, self.person.complaint(job, failures))
+            self._send("complaint", job, self.person.complaint(job, failures, self.answer))
         return False
 
     def _send(self, kind: Kind, job: Job, text: str) -> None:
         self.model.expect(kind, job)
-        if self.session.send(text).status == "interrupted":
+        result = self.session.send(text)
+        if result.status == "interrupted":
+            self.is_smooth = False
             self.model.expect("advice", job)
-            self.session.send(self.person.advice(job))
+            result = self.session.send(self.person.advice(job))
+        self.answer = result.text
 
     def _check(self, job: Job) -> bool:
         """The user's own look at the result, outside the agent's tools and limits."""

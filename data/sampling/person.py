@@ -34,10 +34,22 @@ _PRAISE = {
         "Great, that works.",
         "Nice work, exactly what I wanted.",
         "Looks good, commit it.",
-        "Awesome, first try! That saved me a lot of time.",
     ],
     "de": ["Super, danke!", "Klasse, funktioniert.", "Perfekt, genau so."],
     "es": ["¡Perfecto, gracias!", "Genial, funciona.", "Excelente, justo lo que quería."],
+}
+_FIRST_TRY = {
+    "en": ["Awesome, first try! That saved me a lot of time.", "Wow, that was quick. Thank you!"],
+    "de": ["Gleich beim ersten Mal, klasse! Danke."],
+    "es": ["¡A la primera! Muchas gracias."],
+}
+_NOT_DONE = {
+    "en": [
+        "Then find another way, please. {request}",
+        "That's your tool's problem, not mine. {request}",
+    ],
+    "de": ["Dann such einen anderen Weg. {request}"],
+    "es": ["Pues busca otra manera. {request}"],
 }
 _PLAIN = {
     "en": ["ok", "good, that's all", "fine, I'll commit this"],
@@ -104,19 +116,22 @@ class Person:
         self._worded[job.name] = self._random.choice(wordings)
         return self._worded[job.name]
 
-    def praise(self) -> str | None:
+    def praise(self, *, first_try: bool) -> str | None:
         """What is said of a good result, or nothing."""
-        if self._random.random() < self.character.warmth:
-            return self._one_of(_PRAISE)
-        return None
+        if self._random.random() >= self.character.warmth:
+            return None
+        is_struck = first_try and self._random.random() < 0.4
+        return self._one_of(_FIRST_TRY if is_struck else _PRAISE)
 
     def goodbye(self) -> str | None:
         """The last words of somebody who does not praise, if any."""
         return self._one_of(_PLAIN) if self._random.random() < 0.4 else None
 
-    def complaint(self, job: Job, failures: int) -> str:
-        """What is said when the check fails for the n-th time."""
+    def complaint(self, job: Job, failures: int, answer: str) -> str:
+        """What is said when the check fails for the n-th time, after the agent's answer."""
         wordings = _FIRST if failures == 1 else _SECOND
+        if "could not" in answer:
+            wordings = _NOT_DONE
         return self._filled(self._one_of(wordings), job)
 
     def advice(self, job: Job) -> str:
