@@ -117,11 +117,11 @@ def test_a_spec_that_does_not_load_fails(
         ),
         (
             "    if not missing:\n        raise ToolError",
-            Finding("failed", f"ruff check: {_EDIT}:15:12: F821 Undefined name `missing`"),
+            Finding("failed", f"ruff check: {_EDIT}:14:12: F821 Undefined name `missing`"),
         ),
         (
             "    if nearest_lines(text):\n        raise ToolError",
-            Finding("failed", f"mypy: {_EDIT}:15: error: Missing positional arguments"),
+            Finding("failed", f"mypy: {_EDIT}:14: error: Missing positional arguments"),
         ),
     ],
     ids=["sound", "format", "name", "types"],

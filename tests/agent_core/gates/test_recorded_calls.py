@@ -53,19 +53,21 @@ def _calls(*commands: str) -> list[ToolCall]:
             "visible half: 1 failed calls (1 still fail without one), 2 others (2 stay the same); "
             "held-out half: 1 failed calls (1 still fail without one), 2 others (2 stay the same)",
         ),
-        (
+        pytest.param(
             {_CODE: ("if completed.exit_code != 0:", "if completed.exit_code > 9:")},
             "failed",
             "visible half: 1 failed calls (1 serve), 2 others (1 give something else, 1 stay the "
             "same); held-out half: 1 failed calls (1 serve), 2 others (1 give something else, "
             "1 stay the same)",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {_CODE: ("def run(", "import os\nos._exit(0)\n\n\ndef run(")},
             "failed",
             "visible half: 1 failed calls (1 still fail without one), 2 others (2 give something "
             "else); held-out half: 1 failed calls (1 still fail without one), 2 others (2 give "
             "something else)",
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["limit raised", "nothing better", "time-out hidden", "exit code hidden", "process ended"],
