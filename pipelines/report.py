@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 import polars as pl
 
-from agent_core.errors import BadInputError
+from agent_core.errors import HomeError
 from pipelines.rates import ANY
 from pipelines.report_text import report_lines
 from pipelines.stages.snapshot import current_snapshot
@@ -159,11 +159,11 @@ class Report:
 def read_report(snapshots: Path) -> Report:
     """The report of the current snapshot below `snapshots`.
 
-    Raises BadInputError before the first publication, SignalsError for a damaged pointer.
+    Raises HomeError before the first publication, SignalsError for a damaged pointer.
     """
     directory = current_snapshot(snapshots)
     if directory is None:
-        raise BadInputError(f"nothing is published in {snapshots} yet: run `signals run` first")
+        raise HomeError(f"nothing is published in {snapshots} yet: run `signals run` first")
     return render_report(directory)
 
 

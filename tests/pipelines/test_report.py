@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from agent_core.errors import BadInputError
+from agent_core.errors import HomeError
 from pipelines.report import (
     Example,
     Rate,
@@ -214,5 +214,5 @@ def test_the_report_is_json(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
 
 
 def test_before_the_first_publication_it_names_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match=r"nothing is published .* run `signals run` first"):
+    with pytest.raises(HomeError, match=r"nothing is published .* run `signals run` first"):
         read_report(tmp_path)

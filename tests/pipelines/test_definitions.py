@@ -1,0 +1,136 @@
+"""The Dagster job over real files in a real home: assets, checks, sensor, schedule."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from agent_core.errors import BadInputError, WarehouseError
+from pipelines.definitions import JOB_NAME, SignalsHome, build_definitions, new_logs
+from pipelines.home import Home
+from pipelines.job import run_job_in_process
+from pipelines.warehouse import open_warehouse, query
+from tests.pipelines.claude_log import answered, said, write_log
+
+pytestmark = pytest.mark.filterwarnings(
+    # Of Dagster and what it builds on, none of ours.
+    "ignore::DeprecationWarning",
+    "ignore::ResourceWarning",
+)
+
+_STAGES = [
+    "breaches",
+    "clusters",
+    "embeddings",
+    "facets",
+    "ingest",
+    "judgements",
+    "moments",
+    "patch_tasks",
+    "sessions",
+    "snapshot",
+]
+
+
+def _write(folder: Path) -> Path:
+    return write_log(
+        folder / "a.jsonl",
+        said("s1", "u1", 0, "Add a test for the parser."),
+        answered("s1", "u2", 1, "Done, the test is there and passes."),
+        said("s1", "u3", 2, "No, that is wrong, it still fails. Undo it."),
+        answered("s1", "u4", 3, "Undone."),
+    )
+
+
+def _rows(home: Home, sql: str) -> list[tuple[Any, ...]]:
+    with open_warehouse(home.warehouse) as connection:
+        return query(connection, sql).rows()
+
+
+def test_the_job_goes_from_logs_to_a_snapshot_and_again_changes_nothing(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").prepare()
+    _write(tmp_path / "logs")
+    for _ in range(2):
+        run_id = run_job_in_process(home, [tmp_path / "logs"])
+        stages = f"SELECT stage FROM runs WHERE run_id = '{run_id}' AND status = 'done' ORDER BY 1"
+        assert [stage for (stage,) in _rows(home, stages)] == _STAGES
+        assert json.loads((home.snapshots / "current").read_text())["run_id"] == run_id
+        assert _rows(home, "SELECT status, count(*) FROM judgements GROUP BY 1") == [("judged", 1)]
+    friction = "SELECT DISTINCT source_ref FROM moments WHERE polarity = 'friction'"
+    assert _rows(home, friction) == [("u3",)]
+
+
+def test_an_error_of_ours_comes_out_of_dagster_as_itself(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").prepare()
+    with pytest.raises(BadInputError, match="no-such"):
+        run_job_in_process(home, [tmp_path / "no-such"])
+    home.warehouse.write_bytes(b"garbage" * 4096)
+    with pytest.raises(WarehouseError, match="move the file away"):
+        run_job_in_process(home, [_write(tmp_path / "logs")])
+
+
+def test_the_graph_is_the_way_of_the_data() -> None:
+    graph = build_definitions("/nowhere").resolve_asset_graph()
+    parents = {
+        node.key.to_user_string(): sorted(key.to_user_string() for key in node.parent_keys)
+        for node in graph.asset_nodes
+    }
+    assert parents == {
+        "ingest": [],
+        "sessions": ["ingest"],
+        "judgements": ["sessions"],
+        "moments": ["judgements"],
+        "embeddings": ["moments"],
+        "clusters": ["embeddings"],
+        "facets": ["clusters"],
+        "breaches": ["moments"],
+        "patch_tasks": ["breaches"],
+        "snapshot": ["facets", "patch_tasks"],
+    }
+
+
+def test_the_schedule_is_daily() -> None:
+    schedule = build_definitions("/nowhere").resolve_schedule_def("daily")
+    assert (schedule.job_name, schedule.cron_schedule) == (JOB_NAME, "0 5 * * *")
+
+
+def test_the_sensor_asks_for_a_run_when_logs_are_new(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").prepare()
+    logs = tmp_path / "logs"
+    home.config.write_text(f"[sources]\npaths = [{json.dumps(str(logs))}]\n")
+    _write(logs)
+
+    def ask(cursor: str | None) -> Any:
+        with dg.build_sensor_context(
+            cursor=cursor, resources={"signals": SignalsHome(home=str(home.root))}
+        ) as context:
+            return new_logs(context)
+
+    first = ask(None)
+    assert len(first.run_requests) == 1
+    assert isinstance(ask(first.cursor), dg.SkipReason)
+    write_log(logs / "b.jsonl", said("s2", "w1", 0, "Hello."))
+    grown = ask(first.cursor)
+    assert len(grown.run_requests) == 1
+    assert grown.cursor != first.cursor
+
+
+def test_a_moment_without_its_step_blocks_publishing(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").prepare()
+    _write(tmp_path / "logs")
+    run_job_in_process(home, [tmp_path / "logs"])
+    with open_warehouse(home.warehouse) as connection:
+        connection.execute("UPDATE moments SET source_ref = 'gone'")
+    before = (home.snapshots / "current").read_text()
+    job = build_definitions(str(home.root)).resolve_job_def(JOB_NAME)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = job.execute_in_process(
+            run_config={"ops": {"ingest": {"config": {"paths": [str(tmp_path / "logs")]}}}},
+            raise_on_error=False,
+        )
+    assert not result.success
+    assert (home.snapshots / "current").read_text() == before
