@@ -28,7 +28,12 @@ def check_unit_tests(candidate: Candidate) -> Finding:
     done = candidate.sandbox.run(
         [sys.executable, *_arguments(candidate)],
         cwd=candidate.tree,
-        env={"PYTHONPATH": str(candidate.tree)},
+        writable=[candidate.scratch],
+        env={
+            "PYTHONPATH": str(candidate.tree),
+            # The tree is read-only: what passes here is what the later gates see.
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(candidate.scratch / "hypothesis"),
+        },
         limits=_LIMITS,
     )
     summary = _summary(done.stdout)
