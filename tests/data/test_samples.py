@@ -30,9 +30,8 @@ def documents(samples: Path) -> list[dict[str, Any]]:
 
 
 def test_hashes_cover_every_file(samples: Path) -> None:
-    recorded = dict(
-        reversed(line.split("  ", 1)) for line in (samples / "SHA256SUMS").read_text().splitlines()
-    )
+    lines = (samples / "SHA256SUMS").read_text().splitlines()
+    recorded = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     found = {
         file.relative_to(samples).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in samples.glob("*/*.json")
