@@ -79,7 +79,8 @@ def cluster(
     if not len(vectors):
         return _result(np.empty((0, vectors.shape[1])), _Found.nothing(0), assign, "no items")
     rows = np.ascontiguousarray(vectors, dtype=np.float64)
-    distinct, place, times = _distinct(rows)
+    # In the order of their values: distances tie, and ties would go by the order of the items.
+    distinct, place, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     note: str | None = None
     if len(distinct) < MIN_DISTINCT:
         found = _few(distinct, times)
@@ -91,7 +92,7 @@ def cluster(
         found = _dense(distinct, _sample(len(distinct), fit_items, seed))
         if not found.persistence.size:
             note = "no part is denser than the rest: all is noise"
-    return _result(rows, _with_frequent(found, times).spread(place), assign, note)
+    return _result(rows, _with_frequent(found, times).spread(place.ravel()), assign, note)
 
 
 class _Found(NamedTuple):
@@ -107,17 +108,6 @@ class _Found(NamedTuple):
     def spread(self, place: NDArray[np.intp]) -> "_Found":
         """From distinct vectors to items."""
         return self._replace(labels=self.labels[place], probabilities=self.probabilities[place])
-
-
-def _distinct(
-    rows: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
-    """Distinct rows in order of first appearance, each item's row among them, how often each."""
-    _, first, place, times = np.unique(
-        rows, axis=0, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.argsort(first)
-    return rows[first[order]], np.argsort(order)[place.ravel()], times[order]
 
 
 def _dense(points: NDArray[np.float64], fitted: NDArray[np.intp]) -> _Found:
