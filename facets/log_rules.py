@@ -23,6 +23,7 @@ _SWITCH = re.compile(
     r"\bgit\s+(?:-C\s+\S+\s+)?(?:switch|checkout)\b(?P<rest>[^\n;|&]*)", re.IGNORECASE
 )
 _IMPORT = r"(?:\b(?:from|import|use|using|require|gem)\b[\s('\"]*)|[\"']"
+_PLAIN = r"(?<![\w-])"
 _STOPPED: frozenset[Event] = frozenset({"interrupt", "rejection"})
 
 
@@ -39,12 +40,16 @@ def programming_languages(session: Session) -> list[str]:
 
 def frameworks(session: Session) -> list[str]:
     """Frameworks that the person's turns or the calls name, sorted."""
-    plain, imported = _framework_patterns()
-    found: set[str] = set()
-    for text in _told(session):
-        found.update(name for name, pattern in plain.items() if pattern.search(text))
-        found.update(name for name, pattern in imported.items() if pattern.search(text))
-    return sorted(found)
+    told = "\0".join(_told(session))  # no pattern reaches over a NUL
+    lowered = told.lower()
+    return sorted(
+        {
+            name
+            for name, words, pattern in _framework_patterns()
+            # Looking for a plain string is far quicker than the pattern, and mostly in vain.
+            if any(word in lowered for word in words) and pattern.search(told)
+        }
+    )
 
 
 def confirmed_tool_calls(session: Session) -> int:
@@ -190,12 +195,15 @@ def _languages() -> dict[str, str]:
 
 
 @cache
-def _framework_patterns() -> tuple[dict[str, re.Pattern[str]], dict[str, re.Pattern[str]]]:
-    def compiled(names: Mapping[str, list[str]], before: str) -> dict[str, re.Pattern[str]]:
-        return {
-            name: re.compile(rf"{before}(?:{'|'.join(words)})(?![\w-])", re.IGNORECASE)
-            for name, words in names.items()
-        }
-
+def _framework_patterns() -> list[tuple[str, list[str], re.Pattern[str]]]:
+    """(name, words as plain strings, pattern) of each framework; a name may come twice."""
     known = _vocabulary()["frameworks"]
-    return compiled(known["plain"], r"(?<![\w-])"), compiled(known["imported"], f"(?:{_IMPORT})")
+    return [
+        (
+            name,
+            [word.replace("\\", "").lower() for word in words],
+            re.compile(rf"{before}(?:{'|'.join(words)})(?![\w-])", re.IGNORECASE),
+        )
+        for kind, before in (("plain", _PLAIN), ("imported", f"(?:{_IMPORT})"))
+        for name, words in known[kind].items()
+    ]
