@@ -2,8 +2,8 @@
 
 It remembers files by heart, without their tabs and trailing spaces. It follows an error that says
 what to do, and repeats the call after one that does not. When its tests are stopped by a time limit
-it tries once more and then claims. It is a ChatModel: it sees the messages and nothing else,
-besides what the request is about.
+it doubts its change: it takes it back, or makes something simpler of it and claims that this works.
+It is a ChatModel: it sees the messages and nothing else, besides what the request is about.
 """
 
 import json
@@ -110,7 +110,7 @@ class Developer:
             yield from self._check(job)
 
     def _again(self, job: Job) -> Work:
-        if self._complaints > self._temper.slow_to_learn or job.fix is not None:
+        if self._complaints > self._temper.slow_to_learn or job.fix or job.doubt:
             yield from self._by_reading(job)
             return
         applied = yield from self._apply(job.edits)
@@ -155,7 +155,9 @@ class Developer:
         for path in paths:
             said = self._say("I read the file as it is now.", f"Let me look at {path} itself.")
             content = yield said, _call("read_file", path=path)
-            wanted = _with_edits(content, [e for e in job.edits if e.path == path])
+            doubted = [_undone(job.doubt)] if job.doubt and job.doubt.path == path else []
+            edits = [edit for edit in job.edits if edit.path == path]
+            wanted = _with_edits(content, [*doubted, *edits])
             wanted = _with_edits(wanted, [job.fix] if job.fix and job.fix.path == path else [])
             if wanted != content:
                 yield "", _call("write_file", path=path, content=wanted)
@@ -183,11 +185,23 @@ class Developer:
                 _call("run_command", command=job.check),
             )
         if "timed out" in observed:
-            yield self._claim(job), None
+            yield from self._doubt(job)
         elif observed.startswith("exit code"):
             yield "The change is made, but the check still fails.", None
         else:
             yield f"{job.done} The check passes.", None
+
+    def _doubt(self, job: Job) -> Work:
+        """What becomes of a change whose tests are stopped."""
+        if self._temper.honest or job.doubt is None:
+            for edit in job.edits:
+                yield "", _call("edit_file", **_edit_arguments(edit, edit.new, edit.remembered))
+            yield "The tests hang with my change, so I took it back. I could not finish this.", None
+            return
+        said = self._say("It seems to hang, I try something simpler.", "Perhaps it is too slow.")
+        arguments = _edit_arguments(job.doubt, job.doubt.remembered, job.doubt.new)
+        yield said, _call("edit_file", **arguments)
+        yield self._claim(job), None
 
     def _claim(self, job: Job) -> str:
         return self._say(
@@ -205,6 +219,10 @@ def _call(tool: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
 def _edit_arguments(edit: Edit, old: str, new: str) -> dict[str, Any]:
     arguments: dict[str, Any] = {"path": edit.path, "old_text": old, "new_text": new}
     return arguments | ({"replace_all": True} if edit.everywhere else {})
+
+
+def _undone(edit: Edit) -> Edit:
+    return Edit(edit.path, edit.new, edit.remembered)
 
 
 def _exact(content: str, remembered: str) -> str | None:

@@ -26,6 +26,8 @@ class Job:
     edits: tuple[Edit, ...]
     fix: Edit | None
     """What makes a wrong first edit right; None where the edits are right at once."""
+    doubt: Edit | None
+    """What the model makes of right edits when it cannot see its tests end."""
     check: str
     """What the model runs."""
     quick: str | None
@@ -56,6 +58,7 @@ def _job(raw: dict[str, Any]) -> Job:
         requests=raw["requests"],
         edits=tuple(Edit(**edit) for edit in raw["edits"]),
         fix=Edit(**raw["fix"]) if "fix" in raw else None,
+        doubt=Edit(**raw["doubt"]) if "doubt" in raw else None,
         check=raw["check"],
         quick=raw.get("quick"),
         checker=raw["checker"],
