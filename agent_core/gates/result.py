@@ -58,6 +58,7 @@ class Candidate:
     description: str
     """The task: title, evidence, suspected cause."""
     patchable: tuple[str, ...]
+    base_commit: str
     base: Path
     """A checkout of the base commit."""
     tree: Path
@@ -65,7 +66,7 @@ class Candidate:
     scratch: Path
     """An empty folder for the gates' own files, removed after the attempt."""
     cache: Path
-    """Kept between attempts: what type checking learned of unchanged files."""
+    """Kept between attempts: what was learned of unchanged files and of the base."""
     test_command: tuple[str, ...]
     is_core: bool
     calls: ReplaySet

@@ -56,11 +56,12 @@ def _loading(candidate: Candidate) -> tuple[str, list[str]]:
 
 def _run(candidate: Candidate, sandbox: Sandbox, argv: Sequence[str]) -> str | None:
     """None where the check passes, else its most telling line."""
-    candidate.cache.mkdir(parents=True, exist_ok=True)
+    cache = candidate.cache / "mypy"
+    cache.mkdir(parents=True, exist_ok=True)
     done = sandbox.run(
         [sys.executable, *argv],
         cwd=candidate.tree,
-        writable=[candidate.cache],
+        writable=[cache],
         env={"PYTHONPATH": str(candidate.tree)},
         limits=_LIMITS,
     )

@@ -155,6 +155,7 @@ class _Attempt:
             diff=diff_text(changes),
             description=request_text(self.task, self.setting.target.patchable),
             patchable=self.setting.target.patchable,
+            base_commit=self.worktree.base_commit,
             base=self.worktree.folder,
             tree=tree,
             scratch=scratch,

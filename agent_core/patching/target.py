@@ -7,7 +7,7 @@ from agent_core.errors import TargetError
 from agent_core.release import PATCHABLE
 
 CORE_TESTS = (
-    *("-m", "pytest", "tests/agent_core", "-q", "-x", "-p", "no:cacheprovider"),
+    *("-m", "pytest", "tests/agent_core", "-q", "-p", "no:cacheprovider"),
     *("-m", "not slow and not shared and not browser"),
 )
 # What the agent must not see: answers of the gates, recorded sessions, planted defects.

@@ -85,6 +85,7 @@ def make_candidate(tmp_path: Path) -> Callable[..., Candidate]:
             diff="",
             description="",
             patchable=("agent_core/prompts", "agent_core/tools", "agent_core/playbooks"),
+            base_commit="0" * 40,
             base=base,
             tree=tree,
             scratch=scratch,

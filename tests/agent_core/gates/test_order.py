@@ -140,27 +140,35 @@ def test_changed_code_is_checked(
 
 
 @pytest.mark.parametrize(
-    ("test", "finding"),
+    ("base", "test", "finding"),
     [
-        ("def test_x():\n    pass\n", Finding("passed", "1 passed")),
-        ("def test_x():\n    assert 1 == 2\n", Finding("failed", "1 failed")),
-        ("import os\nos._exit(0)\n", Finding("failed", "no test was run")),
-        ("", Finding("failed", "exit code 5")),
-        ("import agent_core.no_such\n", Finding("failed", "1 error")),
+        ("", "def test_x():\n    pass\n", Finding("passed", "1 passed")),
+        ("", "def test_x():\n    assert 0\n", Finding("failed", "0 passed, 1 failed: tests.")),
+        (
+            "def test_x():\n    assert 0\n\n\ndef test_y():\n    assert 0\n",
+            "def test_x():\n    assert 0\n\n\ndef test_y():\n    pass\n",
+            Finding("passed", "1 passed, 1 failed on the base too, 1 of its failures repaired"),
+        ),
+        ("", "import os\nos._exit(0)\n", Finding("failed", "no test was run")),
+        ("", "", Finding("failed", "no test was run")),
+        ("", "import agent_core.no_such\n", Finding("failed", "0 passed, 1 failed")),
     ],
-    ids=["passing", "failing", "leaving early", "none", "broken"],
+    ids=["passing", "failing", "failing before", "leaving early", "none", "broken"],
 )
 def test_the_unit_tests_run_on_the_patched_tree(
+    base: str,
     test: str,
     finding: Finding,
     sandbox: Sandbox,
     make_tree: Callable[..., Path],
     make_candidate: Callable[..., Candidate],
 ) -> None:
-    tree = make_tree("tree", {})
-    (tree / "tests").mkdir()
-    (tree / "tests" / "test_x.py").write_text(test)
-    seen = check_unit_tests(make_candidate(tree, tree, sandbox, test_command=_PYTEST))
+    trees = []
+    for name, text in (("base", base), ("tree", test)):
+        trees.append(make_tree(name, {}))
+        (trees[-1] / "tests").mkdir()
+        (trees[-1] / "tests" / "test_x.py").write_text(text)
+    seen = check_unit_tests(make_candidate(*trees, sandbox, test_command=_PYTEST))
     assert seen.status == finding.status
     assert seen.reason.startswith(finding.reason)
 

@@ -68,6 +68,7 @@ def _judge(*changes: FileChange) -> Finding:
         diff="",
         description="",
         patchable=("agent_core/prompts", "agent_core/tools"),
+        base_commit="0" * 40,
         base=Path("base"),
         tree=Path("tree"),
         scratch=Path("scratch"),

@@ -18,6 +18,7 @@ def _candidate(reviewer: ChatModel | None, diff: str = "+ limit = 60") -> Candid
         diff=diff,
         description="Repair the agent",
         patchable=(),
+        base_commit="0" * 40,
         base=Path("base"),
         tree=Path("tree"),
         scratch=Path("scratch"),

@@ -115,7 +115,7 @@ def test_a_planted_defect_is_repaired(
     assert outcome.status == "proposed"
     assert outcome.pr_path is not None
     assert f"- `agent_core/tools/{tool}.toml`: {change}" in outcome.pr_path.read_text()
-    changed = _git(patient, "diff", "--name-only", "main...", f"signals/task-{tool}")
+    changed = _git(patient, "diff", "--name-only", f"main...signals/task-{tool}")
     assert set(changed) <= {f"agent_core/tools/{tool}.toml", "agent_core/prompts/system.md"}
     assert sum(gate.seconds for gate in outcome.gate_results) < 60
 
@@ -136,7 +136,7 @@ def test_a_killed_run_is_finished_by_the_next(patient: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     outcome = _attempt(patient, "run_command", "timeout")
-    assert outcome.status == "proposed"
+    assert outcome.status == "proposed", outcome.reason
     branches = _git(patient, "branch", "--format=%(refname:short)", "--list", "*run_command")
     assert branches == ["signals/task-run_command"]
     assert _git(patient, "rev-list", "--count", "main..signals/task-run_command") == ["1"]
