@@ -11,6 +11,7 @@ from git import GitCommandError, InvalidGitRepositoryError, Repo
 
 from agent_core.errors import BadInputError, DataError, TargetError
 from agent_core.patching import PatchOutcome, Target
+from agent_core.replay_packing import unpack_record
 from pipelines.config import load_config
 from pipelines.context import Context, new_run_id
 from pipelines.home import Home
@@ -61,14 +62,11 @@ def _prepare_home(home: Home, *, fresh: bool) -> Home:
 
 
 def _register_replay(home: Home) -> None:
-    """Copy the samples' replay records into the home, once their hashes are found right."""
+    """Unpack the samples' replay records into the home, once their hashes are found right."""
     _check_hashes(DATA / "samples")
-    for source in sorted((DATA / "samples" / "replay").rglob("*")):
-        place = home.replay / source.relative_to(DATA / "samples" / "replay")
-        if source.is_file() and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            shutil.copyfile(source, place)
-            place.chmod(0o600)
+    for packed in sorted((DATA / "samples" / "replay").glob("*.json")):
+        if not (home.replay / packed.name).exists():
+            unpack_record(packed, home.replay)
 
 
 def _check_hashes(samples: Path) -> None:
