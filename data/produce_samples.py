@@ -105,7 +105,7 @@ def _temper(task: str, time: int) -> dict[str, Any]:
     return {
         "stubborn": 1 + time % 2,
         "careless": task == "dates" and time % 3 == 0,
-        "honest": time % 4 == 3 or (task == "queue" and time % 2 == 0),
+        "honest": time % 4 == 3 and task != "queue",
         "slow_to_learn": time % 3,
     }
 

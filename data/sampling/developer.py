@@ -173,7 +173,7 @@ class Developer:
             self._say("I run the tests.", "Now the check."),
             _call("run_command", command=job.check),
         )
-        if "timed out" in observed and self._temper.stubborn > 1:
+        if "timed out" in observed:
             observed = yield (
                 "The run was stopped, I start it again.",
                 _call("run_command", command=job.check),

@@ -46,7 +46,7 @@ _FIRST_TRY = {
 _NOT_DONE = {
     "en": [
         "Then find another way, please. {request}",
-        "That's your tool's problem, not mine. {request}",
+        "That can't be all, it still fails. {request}",
     ],
     "de": ["Dann such einen anderen Weg. {request}"],
     "es": ["Pues busca otra manera. {request}"],

@@ -78,7 +78,7 @@ def test_edits_exactly_one_place(root: Path) -> None:
 
 
 def test_replaces_everywhere_when_told_to(root: Path) -> None:
-    arguments = {"path": "src/shop.py", "old_text": "item", "new_text": "price"}
+    arguments: dict[str, Any] = {"path": "src/shop.py", "old_text": "item", "new_text": "price"}
     refused = call_tool(root, "edit_file", **arguments)
     assert (refused.is_error, refused.error_class) == (True, "no_match")
     assert "3" in refused.content or "4" in refused.content
