@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from agent_core.change import FileChange, added_lines
 from agent_core.replay_records import RecordedCall, ReplaySet
 
-_SHORTEST = 10
+_SHORTEST_VALUE = 10
+_SHORTEST_LINE = 30
 
 
 def special_cases(changes: Sequence[FileChange], calls: ReplaySet) -> Iterator[str]:
@@ -19,8 +20,10 @@ def special_cases(changes: Sequence[FileChange], calls: ReplaySet) -> Iterator[s
 
 
 def _argument_texts(calls: Sequence[RecordedCall]) -> set[str]:
+    """Whole values, and of longer ones the lines that nobody writes twice by chance."""
     values = {
         value for call in calls for value in call.arguments.values() if isinstance(value, str)
     }
-    lines = {line.strip() for value in values for line in value.splitlines()}
-    return {line for line in lines if len(line) >= _SHORTEST}
+    lines = {line.strip() for value in values if "\n" in value for line in value.splitlines()}
+    whole = {value.strip() for value in values if len(value.strip()) >= _SHORTEST_VALUE}
+    return whole | {line for line in lines if len(line) >= _SHORTEST_LINE}

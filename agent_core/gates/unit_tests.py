@@ -80,8 +80,11 @@ def _against_the_base(run: TestRun, base: TestRun | None) -> Finding:
 
 
 def _base_run(candidate: Candidate, sandbox: Sandbox) -> TestRun | None:
-    """The base's own result, kept by commit; run beside the patched tree's, on another core."""
-    kept = candidate.cache / "tests" / f"{candidate.base_commit}.json"
+    """The base's own result, kept by commit and sandbox (which decides what is skipped).
+
+    It is run beside the patched tree's tests, on another core.
+    """
+    kept = candidate.cache / "tests" / f"{candidate.base_commit}-{sandbox.mode}.json"
     if kept.is_file():
         values = json.loads(kept.read_text(encoding="utf-8"))
         return TestRun(values["passed"], frozenset(values["failed"]))

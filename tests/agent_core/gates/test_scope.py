@@ -57,7 +57,7 @@ _COMMAND = "python -m unittest tests.test_orders"
 
 
 def _call(number: int) -> RecordedCall:
-    arguments = {"command": _COMMAND, "directory": "."}
+    arguments = {"command": _COMMAND, "directory": ".", "content": "import re\n" * 2}
     return RecordedCall("s", number, "run", arguments, True, "timeout", "timed out", {})
 
 

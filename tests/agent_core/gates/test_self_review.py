@@ -1,5 +1,6 @@
 """The review by a model, over a scripted endpoint."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,12 @@ from agent_core.gates.result import Finding
 from agent_core.gates.self_review import review
 from agent_core.model import ChatModel, OpenAIModel
 from agent_core.replay_records import CallHalf, ReplaySet
+from agent_core.sandbox.confinement import SANDBOX_VARIABLE
 from tests.fake_openai import Answer, FakeOpenAI, failure, json_text, text
+
+_needs_socket = pytest.mark.skipif(
+    SANDBOX_VARIABLE in os.environ, reason="needs a socket, which a sandbox may deny"
+)
 
 
 def _candidate(reviewer: ChatModel | None, diff: str = "+ limit = 60") -> Candidate:
@@ -31,6 +37,7 @@ def _candidate(reviewer: ChatModel | None, diff: str = "+ limit = 60") -> Candid
     )
 
 
+@_needs_socket
 @pytest.mark.parametrize(
     ("answer", "finding"),
     [
@@ -51,6 +58,7 @@ def test_the_models_verdict_is_the_gates(answer: Answer, finding: Finding) -> No
     assert "+ limit = 60" in request["messages"][1]["content"]
 
 
+@_needs_socket
 def test_without_an_answer_nothing_is_judged() -> None:
     with (
         FakeOpenAI([failure(401)]) as endpoint,
