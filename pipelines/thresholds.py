@@ -92,7 +92,7 @@ def find_breaches(sessions: pl.DataFrame, moments: pl.DataFrame, floors: Floors)
     candidates: list[Breach] = []
     without_baseline = 0
     for _, of_agent in sorted(sessions.group_by("agent"), key=lambda group: str(group[0])):
-        newest, baseline = _newest_and_earlier(of_agent)
+        newest, baseline = _newest_and_earlier(of_agent, floors.min_sessions)
         if min(newest.height, baseline.height) < floors.min_sessions:
             without_baseline += 1
             continue
@@ -100,11 +100,27 @@ def find_breaches(sessions: pl.DataFrame, moments: pl.DataFrame, floors: Floors)
     return Tested(_significant(candidates, floors), len(candidates), without_baseline)
 
 
-def _newest_and_earlier(sessions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Releases in the order of their first session; one seen first without a time is oldest."""
-    first_seen = sessions.group_by("release").agg(pl.col("started_at").min())
-    newest = first_seen.sort("started_at", "release", nulls_last=False)["release"][-1]
-    return sessions.filter(release=newest), sessions.filter(pl.col("release") != newest)
+def _newest_and_earlier(
+    sessions: pl.DataFrame, min_sessions: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Sessions of the newest release that has enough of them, and of the releases before it.
+
+    Releases are in the order of their first session; one without a time is oldest. What came
+    after with too few sessions to say anything is left out until it has enough.
+    """
+    releases = (
+        sessions.group_by("release")
+        .agg(pl.col("started_at").min(), number=pl.len())
+        .sort("started_at", "release", nulls_last=False)
+        .with_row_index("place")
+    )
+    enough = releases.filter(pl.col("number") >= min_sessions)
+    if not enough.height:
+        return sessions.clear(), sessions.clear()
+    place = enough["place"][-1]
+    earlier = releases.filter(pl.col("place") < place)["release"].to_list()
+    newest = sessions.filter(pl.col("release") == enough["release"][-1])
+    return newest, sessions.filter(pl.col("release").is_in(earlier))
 
 
 def _candidates(

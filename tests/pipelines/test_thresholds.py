@@ -84,6 +84,16 @@ def test_the_newest_release_is_the_one_seen_first_last_whatever_its_name() -> No
     assert [(b.release, b.baseline_sessions) for b in tested.breaches] == [("a", 30)]
 
 
+def test_a_release_with_few_sessions_does_not_hide_the_one_before() -> None:
+    sessions = pl.concat(
+        [_sessions("1", 30, day=0), _sessions("2", 20, day=10), _sessions("3", 2, day=20)]
+    )
+    tested = find_breaches(sessions, _moments("2", 15, "correction"), _FLOORS)
+    assert [(b.release, b.sessions, b.baseline_sessions) for b in tested.breaches] == [
+        ("2", 20, 30)
+    ]
+
+
 def test_a_rate_that_did_not_rise_is_no_breach() -> None:
     sessions = pl.concat([_sessions("1", 30, day=0), _sessions("2", 20, day=10)])
     moments = pl.concat([_moments("1", 15, "correction"), _moments("2", 10, "correction")])
