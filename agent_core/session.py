@@ -111,9 +111,7 @@ class Session:
 def person_turns(session: Session) -> list[int]:
     """Positions in `session.steps` of the person's turns that are the session's own."""
     return [
-        i
-        for i, step in enumerate(session.steps)
-        if step.is_person and not step.is_copied_context
+        i for i, step in enumerate(session.steps) if step.is_person and not step.is_copied_context
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent_core.agent import Opening, run_task
+from agent_core.agent import Opening, open_session
 from agent_core.change import FileChange, changes_between, diff_text
 from agent_core.errors import ModelError
 from agent_core.forge import Forge, PullRequest, open_forge
@@ -131,14 +131,15 @@ class _Attempt:
 
     def _let_the_agent_work(self, export: Path, session_id: str) -> AgentResult:
         opening = Opening(session_id, self.setting.clock, project=self.setting.target.repo.name)
-        return run_task(
-            request_text(self.task, self.setting.target.patchable),
+        session = open_session(
             export,
             self.setting.home,
             self.setting.policy,
             opening=opening,
             sandbox=self.setting.sandbox,
         )
+        # No person speaks in it: the session is an autonomous run.
+        return session.send(request_text(self.task, self.setting.target.patchable), by="system")
 
     def _candidate(self, changes: Sequence[FileChange], calls: ReplaySet) -> Candidate:
         tree, scratch = self.work / "tree", self.work / "scratch"
