@@ -42,7 +42,7 @@ class Worktree:
             file = self.folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        with _readable_errors("commit the patch"):
+        with readable_git_errors("commit the patch"):
             _run(self.folder, "add", "--", *changes)
             _run(self.folder, "commit", "-m", message, "--", *changes, env=_identity(at))
             sha = _run(self.folder, "rev-parse", "HEAD")
@@ -58,11 +58,11 @@ def checkout(repository: Path, folder: Path) -> Iterator[Worktree]:
     stay out of it.
     """
     repo = open_repository(repository)
-    with _readable_errors(f"read the last commit of {repository}"):
+    with readable_git_errors(f"read the last commit of {repository}"):
         base = repo.head.commit.hexsha
     _discard(repo, folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _readable_errors(f"check out {repository}"):
+    with readable_git_errors(f"check out {repository}"):
         _run(repository, "worktree", "add", "--detach", str(folder), base)
     try:
         yield Worktree(repo, folder, base)
@@ -148,7 +148,8 @@ def _identity(at: datetime) -> dict[str, str]:
 
 
 @contextmanager
-def _readable_errors(action: str) -> Iterator[None]:
+def readable_git_errors(action: str) -> Iterator[None]:
+    """What git says against `action` comes out as one line, a TargetError."""
     try:
         yield
     except GitCommandNotFound:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from git import GitCommandError, InvalidGitRepositoryError, Repo
+from git import Repo
 
 from agent_core.errors import BadInputError, DataError, TargetError
 from agent_core.patching import PatchOutcome, Target
 from agent_core.replay_packing import unpack_record
+from agent_core.worktree import AUTHOR_EMAIL, AUTHOR_NAME, readable_git_errors
 from pipelines.config import load_config
 from pipelines.context import Context, new_run_id
 from pipelines.home import Home
 from pipelines.job import run_job_in_process
-from pipelines.patching import open_task_ids, run_tasks
+from pipelines.patching import run_tasks, waiting_task_ids
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DATA = CHECKOUT / "data"
@@ -99,25 +100,19 @@ def _target(home: Home) -> Target:
 
 
 def _clone_with_defects(folder: Path, patches: Sequence[Path]) -> None:
-    try:
-        clone = Repo(CHECKOUT).clone(folder)
-        clone.git.execute(
-            [*("git", "-c", "user.name=Signals", "-c", "user.email=signals@localhost"),
-             *("am", "--quiet", *map(str, patches))]
-        )  # fmt: skip
-    except InvalidGitRepositoryError as error:
+    if not (CHECKOUT / ".git").exists():
         raise TargetError(
             f"{CHECKOUT} is no git repository: the demo patches a clone of it; run it in a clone"
-        ) from error
-    except GitCommandError as error:
-        raise TargetError(
-            f"{CHECKOUT}: git {error.command[1]} failed for the demo's clone"
-        ) from error
+        )
+    with readable_git_errors(f"make the demo's clone of {CHECKOUT} with the defects in it"):
+        clone = Repo(CHECKOUT).clone(folder)
+        author = ("-c", f"user.name={AUTHOR_NAME}", "-c", f"user.email={AUTHOR_EMAIL}")
+        clone.git.execute(["git", *author, "am", "--quiet", *map(str, patches)])
 
 
 def _patch(home: Home, target: Target) -> dict[str, PatchOutcome]:
     context = demo_context(home, "demo")
-    return run_tasks(context, open_task_ids(context), target)
+    return run_tasks(context, waiting_task_ids(context), target)
 
 
 def demo_context(home: Home, verb: str) -> Context:

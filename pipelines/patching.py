@@ -16,14 +16,36 @@ from agent_core.policy import Policy
 from agent_core.sandbox import find_sandbox
 from pipelines.context import Context
 from pipelines.judging import make_model, require_consent
-from pipelines.tasks import TaskRow, get_task, list_tasks, move_task, reopen_task
+from pipelines.tasks import IN_WORK, TaskRow, get_task, list_tasks, move_task, reopen_task
 from pipelines.warehouse import replace_rows, transaction
 
+_ENDINGS = ("proposed", "failed")
 
-def open_task_ids(context: Context) -> list[str]:
-    """Ids of the tasks that wait for an attempt, oldest first."""
+
+def waiting_task_ids(context: Context) -> list[str]:
+    """Ids of the tasks that wait for an attempt, oldest first.
+
+    A task in work that no process holds belongs to an attempt that was killed: it waits too.
+    """
     with context.warehouse() as connection:
-        return [task.task_id for task in list_tasks(connection) if task.state == "open"]
+        tasks = list_tasks(connection)
+    return [
+        task.task_id
+        for task in tasks
+        if task.state == "open" or (task.state in IN_WORK and not _is_held(context, task.task_id))
+    ]
+
+
+def _is_held(context: Context, task_id: str) -> bool:
+    try:
+        with _lock(context, task_id):
+            return False
+    except Timeout:
+        return True
+
+
+def _lock(context: Context, task_id: str) -> FileLock:
+    return FileLock(context.home.state / f"{task_id}.lock", timeout=0)
 
 
 def run_tasks(
@@ -42,9 +64,8 @@ def _run_alone(context: Context, task_id: str, target: Target) -> PatchOutcome:
     """A task is attempted by one process at a time."""
     with context.warehouse() as connection:
         row = get_task(connection, task_id)
-    lock = FileLock(context.home.state / f"{row.task_id}.lock", timeout=0)
     try:
-        with lock:
+        with _lock(context, row.task_id):
             return _run(context, task_id, target)
     except Timeout:
         raise LockHeldError(f"{task_id}: another process works on it; wait for it") from None
@@ -54,8 +75,12 @@ def _run(context: Context, task_id: str, target: Target) -> PatchOutcome:
     with context.warehouse() as connection, transaction(connection):
         row = reopen_task(connection, task_id, context.clock())
     started = context.clock()
+    ending: list[tuple[str, str]] = []
 
     def on_state(state: str, reason: str) -> None:
+        if state in _ENDINGS:
+            ending.append((state, reason))
+            return
         with context.warehouse() as connection, transaction(connection):
             move_task(connection, task_id, state, reason, context.clock())
 
@@ -69,7 +94,10 @@ def _run(context: Context, task_id: str, target: Target) -> PatchOutcome:
         clock=context.clock,
         on_state=on_state,
     )
+    # The last state and the attempt's rows are there together or, after a kill, not at all.
     with context.warehouse() as connection, transaction(connection):
+        for state, reason in ending:
+            move_task(connection, task_id, state, reason, context.clock())
         _record(connection, row, outcome, started, context.clock())
     return outcome
 

@@ -47,6 +47,8 @@ def _global_options(
 
 def main() -> None:
     """Run the command and leave the process with its exit code."""
+    # Without git GitPython fails on import; asked to be quiet it fails where git is needed.
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BrokenPipeError):

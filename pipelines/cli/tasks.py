@@ -107,7 +107,7 @@ def run(
     jobs: Annotated[int, typer.Option(min=1, help="So many side by side.")] = 1,
 ) -> None:
     """Have the agent core patch the target, gate the patch, and open the pull request."""
-    from pipelines.patching import open_task_ids, run_tasks
+    from pipelines.patching import run_tasks, waiting_task_ids
 
     if (task_id is None) != all_:
         raise BadInputError("tasks run takes either a task's id or --all")
@@ -115,12 +115,15 @@ def run(
         raise NotBuiltError("tasks run --jobs is not built yet: tasks run one after the other")
     given = options(context)
     prepared = given.context("tasks run")
-    ids = open_task_ids(prepared) if task_id is None else [task_id]
+    ids = waiting_task_ids(prepared) if task_id is None else [task_id]
     outcomes = run_tasks(prepared, ids)
     given.print(
         {task: {"status": o.status, "reason": o.reason, "branch": o.branch,
                 "pull_request": str(o.pr_path or "")} for task, o in outcomes.items()},
-        lambda: "\n".join(f"{task}: {o.status}, {o.reason}" for task, o in outcomes.items())
+        lambda: "\n".join(
+            f"{task}: {o.status}, {o.reason} (sandbox: {o.sandbox or 'none works here'})"
+            for task, o in outcomes.items()
+        )
         or "no open task",
     )  # fmt: skip
     if any(outcome.status != "proposed" for outcome in outcomes.values()):
