@@ -6,7 +6,7 @@ from typing import Any
 
 WIDTH = 100
 _TYPES_SHOWN = 6
-_BREACHES_SHOWN = 5
+_BREACHES_SHOWN = 10
 _Rows = Sequence[Mapping[str, Any]]
 
 
@@ -115,7 +115,6 @@ def _types(types: _Rows, mode: str, *, examples: int = 2) -> Iterator[str]:
 
 def _example(example: Mapping[str, Any]) -> Iterator[str]:
     yield from _entry(f"- {example['citation']}", 6, 8)
-    yield from _entry(example["descriptor"], 8)
     more = f"; {example['sessions']} sessions like it" if example["sessions"] > 1 else ""
     where = f"{example['session_key']} at {example['source_ref']}"
     yield from _entry(f"{example['severity']}, see {where}{more}", 8)

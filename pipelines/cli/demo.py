@@ -29,10 +29,15 @@ def demo(
         _show_proposal(task_id, outcome.pr_path, outcome.reason)
     if not result.outcomes:
         print("\nNothing new: no breach waits for a patch. `make demo ARGS=--fresh` starts over.")
-    print(f"\nDashboard: signals --home {given.demo_home.root} dashboard")
+    print(f"\nDashboard: signals --home {_near(given.demo_home.root)} dashboard")
 
 
 def _show_proposal(task_id: str, pull_request: Path | None, reason: str) -> None:
     print(f"\n{'─' * 78}\n{task_id}: {reason}\n")
     if pull_request is not None:
-        print(f"{pull_request}\n\n{pull_request.read_text(encoding='utf-8')}")
+        print(f"{_near(pull_request)}\n\n{pull_request.read_text(encoding='utf-8')}")
+
+
+def _near(path: Path) -> Path:
+    """The path from here where it lies below, else whole."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

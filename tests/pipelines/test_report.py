@@ -55,21 +55,17 @@ How sessions felt
 Top friction
   error_event             30 % (95 % interval 18 to 45 %)   12 of 40 sessions, 12 high
       - The agent's edit failed because the text to replace was not found.
-        after an edit, the edit tool found no match
         high, see atif:session-01 at #/steps/5; 12 sessions like it
   correction              18 % (95 % interval 9 to 32 %)    7 of 40 sessions
       - The user corrected the agent's choice of approach.
-        after an edit, the user asked for another way
         medium, see atif:session-00 at #/steps/6; 7 sessions like it
   repeated_rephrasing     10 % (95 % interval 4 to 23 %)    4 of 40 sessions
       - The user restated the same request for the third time.
-        late in the session, the user asked again
         low, see atif:session-03 at #/steps/6; 4 sessions like it
 
 Delight
   praise                  32 % (95 % interval 20 to 48 %)   13 of 40 sessions
       - The user thanked the agent after the tests passed.
-        at the end, the user thanked the agent
         medium, see atif:session-00 at #/steps/9; 13 sessions like it
   first_attempt_success   22 % (95 % interval 12 to 38 %)   9 of 40 sessions, 9 high
       - The agent's first attempt passed all tests.
