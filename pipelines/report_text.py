@@ -105,7 +105,8 @@ def _types(types: _Rows, mode: str, *, examples: int = 2) -> Iterator[str]:
     for entry in seen[:_TYPES_SHOWN]:
         high = f", {entry['high']} high" if entry["high"] else ""
         yield from _entry(f"{entry['type']:<22} {_share(entry['rate'])} sessions{high}")
-        for example in entry["examples"][:examples]:
+        by_text = {example["citation"]: example for example in reversed(entry["examples"])}
+        for example in [*reversed(by_text.values())][:examples]:
             yield from _example(example)
     if len(seen) > _TYPES_SHOWN:
         yield from _entry(f"and {len(seen) - _TYPES_SHOWN} rarer types: signals report --json")

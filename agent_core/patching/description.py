@@ -143,6 +143,6 @@ def _risks(changes: Sequence[FileChange], gates: Sequence[GateResult]) -> Iterat
 def _expected_effect(task: PatchTask) -> str:
     what = f"{task.error_class} failures of {task.tool}" if task.tool else task.type
     return (
-        f"The share of sessions with {what} falls in releases that hold this change. After the "
-        "merge it is followed until it is resolved, regressed or inconclusive."
+        f"The share of sessions with {what} falls in releases that hold this change. Once a person "
+        f"has merged it, `signals tasks merged {task.task_id}` says so."
     )

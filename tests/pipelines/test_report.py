@@ -69,7 +69,6 @@ Delight
         medium, see atif:session-00 at #/steps/9; 13 sessions like it
   first_attempt_success   22 % (95 % interval 12 to 38 %)   9 of 40 sessions, 9 high
       - The agent's first attempt passed all tests.
-        the first attempt passed its tests
         high, see atif:session-02 at #/steps/8; 9 sessions like it
 
 Schema proposals
