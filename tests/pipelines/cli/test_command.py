@@ -1,35 +1,19 @@
 """The command as a person meets it: verbs, exit codes, one line an error."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.pipelines.claude_log import answered, said, write_log
+from tests.pipelines.cli.command import signals
 
 _VERBS = {
     "demo", "run", "ingest", "ingest-errors", "judge", "evolve", "cluster", "breaches", "tasks",
     "schema", "agent", "report", "export", "calibrate", "review", "watch", "dashboard", "dagster",
     "doctor", "purge", "config",
 }  # fmt: skip
-
-
-def _signals(
-    *arguments: str | Path, home: Path, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")}
-    return subprocess.run(
-        [sys.executable, "-m", "pipelines", "--home", str(home), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env=kept | {"COLUMNS": "200"} | (environment or {}),
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +28,13 @@ def judged_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         answered("s1", "u4", 3, "Sorry, mended."),
     )
     for arguments in (("ingest", log.parent), ("judge",)):
-        done = _signals(*arguments, home=home)
+        done = signals(*arguments, home=home)
         assert (done.returncode, done.stderr) == (0, "")
     return home
 
 
 def test_help_names_every_verb(tmp_path: Path) -> None:
-    shown = _signals("--help", home=tmp_path)
+    shown = signals("--help", home=tmp_path)
     assert shown.returncode == 0
     words = {line.strip(" │").split(" ")[0] for line in shown.stdout.splitlines()}
     assert words >= _VERBS
@@ -81,7 +65,7 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
 def test_what_cannot_be_done_is_one_line(
     tmp_path: Path, arguments: list[str], code: int, told: str
 ) -> None:
-    done = _signals(*arguments, home=tmp_path / "home")
+    done = signals(*arguments, home=tmp_path / "home")
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("signals: ")
@@ -89,18 +73,18 @@ def test_what_cannot_be_done_is_one_line(
 
 
 def test_bad_usage_exits_with_2(tmp_path: Path) -> None:
-    done = _signals("no-such-verb", home=tmp_path)
+    done = signals("no-such-verb", home=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
 def test_a_damaged_warehouse_is_one_line_and_stays(judged_home: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    _signals("config", "show", home=home)
+    signals("config", "show", home=home)
     home.mkdir(exist_ok=True)
     (home / "signals.duckdb").write_bytes(b"garbage" * 4096)
     for verb in (["run", judged_home.parent / "logs"], ["judge"], ["export", "coverage"]):
-        done = _signals(*verb, home=home)
+        done = signals(*verb, home=home)
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1].startswith(f"signals: {home / 'signals.duckdb'}: ")
         assert "Traceback" not in done.stderr
@@ -109,7 +93,7 @@ def test_a_damaged_warehouse_is_one_line_and_stays(judged_home: Path, tmp_path: 
 
 def test_a_wrong_configuration_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "signals.toml").write_text("[judge]\njugde = 1\n")
-    done = _signals("judge", home=tmp_path)
+    done = signals("judge", home=tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
         f"signals: {tmp_path / 'signals.toml'}: unknown key judge.jugde; "
@@ -123,8 +107,8 @@ def test_an_unreachable_endpoint_is_one_line(judged_home: Path, tmp_path: Path) 
     (home / "signals.toml").write_text(
         '[judge]\nbase_url = "http://127.0.0.1:9/v1"\nidle_hours = 0\nmax_retries = 0\n'
     )
-    _signals("ingest", judged_home.parent / "logs", home=home)
-    done = _signals("judge", "--judge", "llm", "--yes", home=home)
+    signals("ingest", judged_home.parent / "logs", home=home)
+    done = signals("judge", "--judge", "llm", "--yes", home=home)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "http://127.0.0.1:9/v1" in done.stderr
@@ -135,14 +119,14 @@ def test_a_log_that_is_empty_or_of_no_known_format_is_counted(tmp_path: Path) ->
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "empty.jsonl").touch()
     (tmp_path / "logs" / "poem.txt").write_text("roses are red")
-    done = _signals("--json", "ingest", tmp_path / "logs", home=tmp_path / "home")
+    done = signals("--json", "ingest", tmp_path / "logs", home=tmp_path / "home")
     counts = json.loads(done.stdout)
     assert (counts["files"], counts["files_empty"], counts["files_unknown"]) == (2, 1, 1)
     assert done.returncode == 0
 
 
 def _rows(what: str, home: Path) -> list[dict[str, Any]]:
-    done = _signals("export", what, home=home)
+    done = signals("export", what, home=home)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -174,7 +158,7 @@ def test_team_mode_exports_coverage_alone(judged_home: Path) -> None:
     config = judged_home / "signals.toml"
     config.write_text('mode = "team"\n')
     try:
-        refused = _signals("export", "moments", home=judged_home)
+        refused = signals("export", "moments", home=judged_home)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert {row["unit"] for row in _rows("coverage", judged_home)} == {"files", "sessions"}
     finally:
@@ -182,33 +166,33 @@ def test_team_mode_exports_coverage_alone(judged_home: Path) -> None:
 
 
 def test_global_options_may_stand_behind_the_verb(judged_home: Path, tmp_path: Path) -> None:
-    done = _signals("tasks", "list", "--json", "--home", judged_home, home=tmp_path)
+    done = signals("tasks", "list", "--json", "--home", judged_home, home=tmp_path)
     assert (done.returncode, json.loads(done.stdout)) == (0, [])
 
 
 def test_tasks_run_without_a_target_says_so(tmp_path: Path) -> None:
     (tmp_path / "signals.toml").write_text(f'[target]\nrepo = "{tmp_path}"\n')
-    done = _signals("tasks", "run", "--all", home=tmp_path)
+    done = signals("tasks", "run", "--all", home=tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "no git repository" in done.stderr
 
 
 def test_the_schema_can_be_shown_and_compared(judged_home: Path) -> None:
-    shown = _signals("--json", "schema", "show", home=judged_home)
+    shown = signals("--json", "schema", "show", home=judged_home)
     schema = json.loads(shown.stdout)
     assert schema["version"] == 1
     assert {facet["name"] for facet in schema["facets"]} >= {"intent", "outcome"}
-    other = _signals("schema", "diff", "1", "2", home=judged_home)
+    other = signals("schema", "diff", "1", "2", home=judged_home)
     assert (other.returncode, other.stderr.count("\n")) == (2, 1)
 
 
 def test_doctor_finds_this_machine_fit(tmp_path: Path) -> None:
-    done = _signals("--json", "doctor", home=tmp_path)
+    done = signals("--json", "doctor", home=tmp_path)
     states = {row["name"]: row["state"] for row in json.loads(done.stdout)}
     assert done.returncode == 0
     assert {states[name] for name in ("home", "config", "warehouse", "embedding", "git")} == {"ok"}
     (tmp_path / "signals.toml").write_text("nonsense = 1")
-    broken = _signals("--json", "doctor", home=tmp_path)
+    broken = signals("--json", "doctor", home=tmp_path)
     states = {row["name"]: row["state"] for row in json.loads(broken.stdout)}
     assert (broken.returncode, states["config"]) == (1, "broken")
