@@ -1,0 +1,84 @@
+"""The whole job over all real logs, into a fresh home."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.home import Home
+from pipelines.job import run_job_in_process
+from pipelines.warehouse import open_warehouse, query
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.shared,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> Home:
+    """A home after `signals run SHARED/logs`."""
+    home = Home(tmp_path_factory.mktemp("shared") / "home").prepare()
+    run_job_in_process(home, [shared_dir / "logs"])
+    return home
+
+
+def _rows(home: Home, sql: str) -> list[tuple[Any, ...]]:
+    with open_warehouse(home.warehouse) as connection:
+        return query(connection, sql).rows()
+
+
+def test_every_file_given_has_a_status(home: Home, shared_dir: Path) -> None:
+    files = {str(path) for path in (shared_dir / "logs").rglob("*") if path.is_file()}
+    listed = dict(_rows(home, "SELECT path, status FROM source_files"))
+    assert set(listed) == files
+    assert set(listed.values()) <= {"read", "unknown", "empty", "metadata"}
+
+
+def test_formats_not_read_yet_are_named(home: Home) -> None:
+    named = _rows(home, "SELECT DISTINCT detail FROM source_files WHERE status = 'unknown'")
+    details = " ".join(detail for (detail,) in named)
+    for name in ("copilot_cli", "gemini_cli", "inspect", "mini_swe_agent", "openhands", "pi",
+                 "swe_agent"):  # fmt: skip
+        assert f"looks like {name}; not read yet" in details
+
+
+def test_every_selected_session_is_judged_or_says_why(home: Home) -> None:
+    silent = """
+        SELECT count(*) FROM sessions LEFT JOIN judgements USING (session_key, content_hash)
+        WHERE exclusion IS NULL AND (status IS NULL OR (status <> 'judged' AND reason IS NULL))
+    """
+    assert _rows(home, silent) == [(0,)]
+    assert _rows(home, "SELECT count(*) > 400 FROM judgements WHERE current") == [(True,)]
+
+
+def test_moments_are_found_in_all_four_formats(home: Home) -> None:
+    formats = "SELECT DISTINCT format FROM moments JOIN sessions USING (session_key) ORDER BY 1"
+    assert _rows(home, formats) == [("atif",), ("claude_code",), ("codex",), ("openai_chat",)]
+
+
+def test_conversions_of_present_logs_are_linked_and_not_counted(home: Home) -> None:
+    linked = "SELECT count(*), count(conversion_of) FROM sessions WHERE exclusion LIKE 'conv%'"
+    ((excluded, with_link),) = _rows(home, linked)
+    assert excluded == with_link == 18
+
+
+def test_no_record_counts_twice(home: Home) -> None:
+    twice = """
+        SELECT count(*) FROM (
+            SELECT content_id FROM steps JOIN sessions USING (session_key)
+            WHERE content_id IS NOT NULL AND NOT is_copied_context AND conversion_of IS NULL
+            GROUP BY content_id HAVING count(DISTINCT session_key) > 1)
+    """
+    assert _rows(home, twice) == [(0,)]
+
+
+def test_a_second_run_changes_no_row(home: Home, shared_dir: Path) -> None:
+    tables = ("source_files", "sessions", "steps", "judgements", "moments", "facet_values",
+              "embeddings", "patch_tasks")  # fmt: skip
+    counts = {name: f"SELECT md5(string_agg(t::VARCHAR, '' ORDER BY t::VARCHAR)) FROM {name} AS t"
+              for name in tables}  # fmt: skip
+    before = {name: _rows(home, sql) for name, sql in counts.items()}
+    run_job_in_process(home, [shared_dir / "logs"])
+    assert {name: _rows(home, sql) for name, sql in counts.items()} == before
