@@ -3,6 +3,7 @@
 import altair as alt
 import polars as pl
 
+from dashboards.figures import in_stretches
 from dashboards.words import type_words
 
 # After Okabe and Ito: vermillion and blue, both over 3:1 on white and on the dark theme.
@@ -37,19 +38,26 @@ _RATE_TOOLTIP = [
 
 
 def rates_over_days(rates: pl.DataFrame) -> alt.LayerChart:
-    """The line of one polarity's daily rates, with its 95 % band (one day: a bar)."""
-    dated = rates.with_columns(date=pl.col("day").dt.strftime("%-d %B %Y"))
-    base = alt.Chart(dated).encode(x=_day(rates), color=_polarity_colour(legend=False))
+    """The line of one polarity's daily rates, with its 95 % band.
+
+    Line and band end where a week or more has no session; a day alone has a bar for its interval.
+    """
+    dated = in_stretches(rates).with_columns(date=pl.col("day").dt.strftime("%-d %B %Y"))
+    base = alt.Chart(dated).encode(
+        x=_day(rates), color=_polarity_colour(legend=False), detail="stretch:N"
+    )
     bounds = {"y": alt.Y("rate_low:Q", title=None), "y2": alt.Y2("rate_high:Q")}
-    single = rates["day"].n_unique() == 1
-    bare = base.mark_rule(strokeWidth=3, opacity=0.6) if single else base.mark_area(opacity=0.2)
+    band = base.mark_area(opacity=0.2).encode(**bounds)
+    alone = base.mark_rule(strokeWidth=3, opacity=0.4).encode(**bounds)
     line = base.mark_line(strokeWidth=2).encode(y=_rate_axis())
     points = base.mark_point(filled=True, size=45, opacity=1).encode(
         y=_rate_axis(),
         shape=_polarity_shape(legend=False),
         tooltip=[alt.Tooltip("date:N", title="day"), *_RATE_TOOLTIP],
     )
-    return alt.layer(bare.encode(**bounds), line, points).properties(height=240)
+    return alt.layer(band, alone.transform_filter("datum.alone"), line, points).properties(
+        height=240
+    )
 
 
 def rates_by_type(rates: pl.DataFrame) -> alt.LayerChart:

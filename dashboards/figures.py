@@ -17,6 +17,7 @@ STATE_GROUPS: Mapping[str, tuple[str, ...]] = {
     "Stopped": ("regressed", "rejected", "failed", "expired"),
 }
 PICKED_SESSIONS = 500
+GAP_DAYS = 7
 
 
 class SessionCounts(NamedTuple):
@@ -49,6 +50,16 @@ def rate_of(rates: pl.DataFrame, polarity: str, type_: str = "any") -> Mapping[s
     """The one rate of (polarity, type); without `rate` where it is withheld or unknown."""
     rows = rates.filter(pl.col("polarity") == polarity, pl.col("type") == type_)
     return rows.row(0, named=True) if rows.height else NO_RATE
+
+
+def in_stretches(daily: pl.DataFrame) -> pl.DataFrame:
+    """Daily rows in order, with the number of their `stretch` and whether they are `alone` in it.
+
+    A stretch ends where GAP_DAYS or more pass until the next day with sessions.
+    """
+    gap = pl.col("day").diff() >= pl.duration(days=GAP_DAYS)
+    numbered = daily.sort("day").with_columns(stretch=gap.fill_null(False).cum_sum())
+    return numbered.with_columns(alone=pl.len().over("stretch") == 1)
 
 
 def release_labels(rates: pl.DataFrame) -> pl.DataFrame:

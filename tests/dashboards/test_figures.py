@@ -1,11 +1,14 @@
 """What the pages compute of the tables."""
 
+from datetime import date
+
 import polars as pl
 import pytest
 
 from dashboards.figures import (
     SessionCounts,
     coverage_rows,
+    in_stretches,
     placed_moments,
     rate_of,
     release_labels,
@@ -115,3 +118,13 @@ def test_data_cannot_format_link_or_load_through_markdown() -> None:
     assert plain(hostile) == (
         r"\!\[x\]\(http\:\/\/example\.org\/x\.png\) \<b\>b\<\/b\> \:red\[r\] \$x\$ \`c\` \# title"
     ).replace(r"\/", "/")
+
+
+def test_a_week_without_sessions_ends_a_stretch() -> None:
+    days = [date(2026, 3, 1), date(2026, 9, 2), date(2026, 9, 1), date(2026, 9, 8)]
+    assert in_stretches(pl.DataFrame({"day": days})).rows() == [
+        (date(2026, 3, 1), 0, True),
+        (date(2026, 9, 1), 1, False),
+        (date(2026, 9, 2), 1, False),
+        (date(2026, 9, 8), 1, False),
+    ]
