@@ -16,7 +16,7 @@ def cluster_file(path: Path, embedding: EmbeddingConfig, assign: Assign) -> list
     Raises BadInputError naming the file, and the line where one is no such row.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: cannot be read as text ({error})") from error
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]

@@ -1,6 +1,7 @@
 """The whole loop on the sample logs, in a home of its own; the user's clone stays untouched."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,14 +53,17 @@ def run_demo(home: Home, *, fresh: bool) -> DemoResult:
 
 def _prepare_home(home: Home, *, fresh: bool) -> Home:
     """A home of the demo's own: one that is in use for something else is refused."""
-    used = home.root.exists() and any(home.root.iterdir())
-    if used and not (home.root / _MARK).exists():
+    mark = home.root / _MARK
+    if home.root.exists() and any(home.root.iterdir()) and not mark.exists():
         raise BadInputError(f"{home.root}: not a home of the demo; name another with --home DIR")
-    if used and fresh:
-        shutil.rmtree(home.root)
-    home.prepare()
-    (home.root / _MARK).touch()
-    return home
+    if fresh and home.root.exists():
+        # Renamed first: killed while it deletes, no half of a home is left under the name.
+        doomed = home.root.with_name(f"{home.root.name}.old-{os.getpid()}")
+        home.root.rename(doomed)
+        shutil.rmtree(doomed)
+    home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mark.touch()
+    return home.prepare()
 
 
 def _register_replay(home: Home) -> None:

@@ -82,15 +82,25 @@ class Home:
 
     def salt(self) -> bytes:
         """The secret that error signatures are hashed with; made once for each home."""
-        path = self.state / "salt"
-        try:
-            # O_EXCL: of two processes that start together one makes it and both read it.
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_bytes()
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_SALT_BYTES))
-        return path.read_bytes()
+        if not self._has_salt():
+            with self.locked("signals"):
+                if not self._has_salt():
+                    self._make_salt()
+        return self._salt.read_bytes()
+
+    @property
+    def _salt(self) -> Path:
+        return self.state / "salt"
+
+    def _has_salt(self) -> bool:
+        return self._salt.exists() and self._salt.stat().st_size == _SALT_BYTES
+
+    def _make_salt(self) -> None:
+        """Written whole and then put in place: a kill leaves no half of it."""
+        draft = self.state / "salt.draft"
+        draft.touch(mode=0o600)
+        draft.write_bytes(secrets.token_bytes(_SALT_BYTES))
+        draft.replace(self._salt)
 
     @contextmanager
     def locked(self, holder: str, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Iterator[None]:
@@ -104,6 +114,8 @@ class Home:
             raise LockHeldError(
                 f"{self.root}: in use by {name}; wait for it to end, then try again"
             ) from None
+        except OSError as error:
+            raise HomeError(f"{self.lock}: cannot be locked ({error.strerror})") from error
         try:
             note.write_text(f"{holder} (process {os.getpid()})")
             yield

@@ -9,15 +9,13 @@ from pipelines.config import JudgeConfig
 from pipelines.context import Context
 
 
-def judge_with_consent(context: Context) -> tuple[Judge, bool]:
-    """The configured judge, and whether it waits for sessions to be idle (a paid one does).
+def judge_with_consent(context: Context) -> Judge:
+    """The configured model as a judge.
 
-    Raises ConfigError where a model is asked for and nobody agreed to send it session text.
+    Raises ConfigError where nobody agreed to send it session text.
     """
-    config = context.config.judge
-    if config.judge == "llm":
-        require_consent(config, "session text")
-    return make_judge(context, config.judge), config.judge == "llm"
+    require_consent(context.config.judge, "session text")
+    return make_judge(context, context.config.judge.judge)
 
 
 def require_consent(config: JudgeConfig, what: str) -> None:

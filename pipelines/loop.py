@@ -26,19 +26,16 @@ def sessions(context: Context) -> Mapping[str, int]:
 def judgements(context: Context) -> Mapping[str, int]:
     """A verdict for every selected session that has none yet, by the configured judges.
 
-    The rules always judge: they cost nothing, and what a model cannot judge stays judged.
+    The rules judge first and always: they cost nothing, and stand where the model cannot be had.
     """
-    from pipelines.judging import judge_with_consent
+    from pipelines.judging import judge_with_consent, make_judge
     from pipelines.stages.judgements import judge_sessions
 
-    judge, needs_idle = judge_with_consent(context)
-    counts = judge_sessions(context, judge, needs_idle=needs_idle)
-    if not needs_idle:
-        return counts
-    from pipelines.judging import make_judge
-
     by_rules = judge_sessions(context, make_judge(context, "rules"))
-    return {**counts, **{f"rules_{name}": number for name, number in by_rules.items()}}
+    if context.config.judge.judge == "rules":
+        return by_rules
+    by_model = judge_sessions(context, judge_with_consent(context), is_paid=True)
+    return {**by_rules, **{f"model_{name}": number for name, number in by_model.items()}}
 
 
 def moments(context: Context) -> Mapping[str, int]:
@@ -88,19 +85,6 @@ def snapshot(context: Context) -> Mapping[str, int]:
     from pipelines.stages.publishing import publish
 
     return publish(context)
-
-
-AFTER_INGEST: tuple[Callable[[Context], Mapping[str, int]], ...] = (
-    sessions,
-    judgements,
-    moments,
-    embeddings,
-    clusters,
-    facets,
-    breaches,
-    patch_tasks,
-    snapshot,
-)
 
 
 def run_stages(

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import duckdb
@@ -56,7 +57,8 @@ def run_tasks(
     Without `target` the configured repository, else the checkout Signals runs from. Raises
     TargetError without one, BadInputError for a task that cannot be run.
     """
-    found = target or bundled_target(context.config.target.repo)
+    config = context.config
+    found = target or replace(bundled_target(config.target.repo), forge=config.forge.name)
     return {task_id: _run_alone(context, task_id, found) for task_id in task_ids}
 
 

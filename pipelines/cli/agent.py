@@ -1,5 +1,6 @@
 """The verb `agent`: the bundled core at work on a task of yours."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,7 @@ def agent(
     prepared = given.context("agent")
     config = prepared.config.judge
     ask_consent(f"the task and files of {repo}", config.base_url, yes=yes or config.consent)
+    os.umask(given.umask)  # the agent makes files in a repository of the user's
     result = work_on(prepared, task, repo.resolve())
     given.print(
         {"status": result.status, "session_id": result.session_id, "text": result.text},

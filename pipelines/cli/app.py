@@ -42,7 +42,9 @@ def _global_options(
 ) -> None:
     source = context.get_parameter_source("home")
     given = source is not None and source.name == "COMMANDLINE"
-    context.obj = Options.of(home, json_output=json_output, on_command_line=given)
+    # Whatever is made from here on, by whichever library, is its owner's alone.
+    umask = os.umask(0o077)
+    context.obj = Options.of(home, json_output=json_output, on_command_line=given, umask=umask)
 
 
 def main() -> None:

@@ -83,10 +83,11 @@ def judge(
         config = prepared.config.judge
         ask_consent("the text of sessions", config.base_url, yes=yes or config.consent)
     judge_ = make_judge(prepared, name)
+    loop.run_stages(prepared, loop.sessions)
     counts = run_stage(
         prepared,
         "judgements",
-        lambda: judge_sessions(prepared, judge_, limit=limit, needs_idle=name == "llm"),
+        lambda: judge_sessions(prepared, judge_, limit=limit, is_paid=name == "llm"),
     )
     loop.run_stages(prepared, loop.moments)
     given.print(counts)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from pipelines.home import Home
 if TYPE_CHECKING:
     from pipelines.context import Context
 
+# A title or name from a log must not steer the terminal.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 DEFAULT_HOME = "~/.signals"
 DEMO_HOME = ".demo"
 
@@ -30,13 +33,15 @@ class Options:
     json_output: bool
     demo_home: Home
     """The demo's: `.demo`, unless the command line itself names a home."""
+    umask: int
+    """The user's own: for what is made outside of a home."""
 
     @staticmethod
-    def of(home: str | None, *, json_output: bool, on_command_line: bool) -> "Options":
+    def of(home: str | None, *, json_output: bool, on_command_line: bool, umask: int) -> "Options":
         """Options for the home named, or the default one."""
         found = Home(Path(home or DEFAULT_HOME).expanduser().absolute())
         demo = found if on_command_line else Home(Path(DEMO_HOME).absolute())
-        return Options(found, json_output, demo)
+        return Options(found, json_output, demo, umask)
 
     def config(self) -> Config:
         """The configuration of the home. Raises ConfigError."""
@@ -56,7 +61,7 @@ class Options:
         if self.json_output:
             print(json.dumps(result, default=str, ensure_ascii=False))
         else:
-            print(text() if text else _counts(result))
+            print(_CONTROL.sub("", text() if text else _counts(result)))
 
 
 def options(context: typer.Context) -> Options:

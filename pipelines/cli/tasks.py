@@ -131,14 +131,19 @@ def run(
 
 
 def merged(context: typer.Context, task_id: Annotated[str, _TASK]) -> None:
-    """Say that a person has merged the pull request: its effect is watched from now on."""
-    from pipelines.tasks import move_task
+    """Say that a person has merged the pull request."""
+    _decide(context, task_id, ("merged", "a person merged it"), ("watching", "merged"))
 
-    prepared = options(context).context("tasks merged")
-    with prepared.warehouse() as connection:
-        move_task(connection, task_id, "merged", "a person merged it", prepared.clock())
-        move_task(connection, task_id, "watching", "the effect is followed", prepared.clock())
-    print(f"{task_id}: watching")
+
+def _decide(context: typer.Context, task_id: str, *moves: tuple[str, str]) -> None:
+    from pipelines.tasks import move_task
+    from pipelines.warehouse import transaction
+
+    prepared = options(context).context("tasks")
+    with prepared.warehouse() as connection, transaction(connection):
+        for state, reason in moves:
+            move_task(connection, task_id, state, reason, prepared.clock())
+    print(f"{task_id}: {moves[-1][0]}")
 
 
 def reject(
@@ -147,9 +152,4 @@ def reject(
     reason: Annotated[str, typer.Option(help="Kept with the task.")] = "rejected by a person",
 ) -> None:
     """Close a task without a merge."""
-    from pipelines.tasks import move_task
-
-    prepared = options(context).context("tasks reject")
-    with prepared.warehouse() as connection:
-        move_task(connection, task_id, "rejected", reason, prepared.clock())
-    print(f"{task_id}: rejected")
+    _decide(context, task_id, ("rejected", reason))

@@ -1,7 +1,5 @@
 """Stage `embeddings`: a vector for every abstract text, computed once for each model."""
 
-import hashlib
-
 import polars as pl
 
 from agent_core.embedding import Embedder
@@ -18,11 +16,6 @@ FROM (SELECT descriptor AS text FROM moments
 WHERE text <> '' AND md5(text) NOT IN (SELECT text_hash FROM embeddings WHERE model = ?)
 ORDER BY text_hash
 """
-
-
-def text_hash(text: str) -> str:
-    """The cache's key for a text, as DuckDB's md5 gives it."""
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def embed_texts(context: Context) -> dict[str, int]:

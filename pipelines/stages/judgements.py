@@ -6,7 +6,7 @@ The warehouse is open while sessions are loaded and verdicts are written, never 
 import hashlib
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,31 +33,59 @@ _NULLABLE: dict[str, pl.DataType] = {
 
 
 def judge_sessions(
-    context: Context, judge: Judge, *, limit: int | None = None, needs_idle: bool = False
+    context: Context, judge: Judge, *, limit: int | None = None, is_paid: bool = False
 ) -> dict[str, int]:
     """Judge what has no verdict of `judge` yet and return counts by status.
 
-    `needs_idle`: leave sessions for later that were active within `[judge] idle_hours` (a model
-    is paid for each version of a session, the rules are not). An unscored session is tried again
-    a day later, three times in all. Raises ModelError when the endpoint cannot be used at all.
+    A paid judge leaves sessions for later that were active within `[judge] idle_hours` (it would
+    be paid for each version of them), and each of its verdicts is kept as it comes. An unscored
+    session is tried again a day later, three times in all. Raises ModelError when the endpoint
+    cannot be used at all; what was judged by then is kept.
     """
     with context.warehouse() as connection:
         waiting = _waiting(connection, judge.identity, context.clock())
-        idle = _idle(waiting, context) if needs_idle else waiting
+    idle = _idle(waiting, context) if is_paid else waiting
     chosen = idle.head(limit) if limit is not None else idle
     counts: Counter[str] = Counter(not_idle_yet=waiting.height - idle.height)
     counts["over_limit"] = idle.height - chosen.height
-    for keys in _batches(chosen):
-        with context.warehouse() as connection:
-            sessions = load_sessions(connection, keys)
-        judgements = [judge_one(judge, session) for session in sessions]
-        with context.warehouse() as connection:
-            _write(connection, judgements, context.clock())
-        counts.update(judgement.status for judgement in judgements)
-        counts["moments"] += sum(len(judgement.moments) for judgement in judgements)
-        counts["tokens_sent"] += sum(judgement.tokens_sent for judgement in judgements)
-        context.progress("sessions judged", counts["judged"] + counts["unscored"], chosen.height)
+    for batch in _batches(chosen):
+        for judgements in _judged(context, judge, batch, at_once=1 if is_paid else batch.height):
+            counts.update(_counted(judgements))
+            done = counts["judged"] + counts["unscored"]
+            context.progress("sessions judged", done, chosen.height)
     return dict(counts)
+
+
+def _judged(
+    context: Context, judge: Judge, batch: pl.DataFrame, *, at_once: int
+) -> Iterator[list[Judgement]]:
+    """Judge the sessions of a batch, and keep the verdicts `at_once` at a time."""
+    with context.warehouse() as connection:
+        sessions = load_sessions(connection, _unchanged(connection, batch))
+    hashes = dict(batch.select("session_key", "content_hash").iter_rows())
+    for start in range(0, len(sessions), at_once):
+        judgements = [judge_one(judge, session) for session in sessions[start : start + at_once]]
+        with context.warehouse() as connection:
+            _write(connection, judgements, hashes, context.clock())
+        yield judgements
+
+
+def _unchanged(connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame) -> list[str]:
+    """Sessions that still hold what they held when they were chosen; others wait for next time."""
+    now = query(
+        connection,
+        "SELECT session_key, content_hash FROM sessions WHERE session_key IN (SELECT unnest(?))",
+        [batch["session_key"].to_list()],
+    )
+    same = batch.join(now, on=["session_key", "content_hash"], how="semi")
+    return same["session_key"].to_list()
+
+
+def _counted(judgements: Sequence[Judgement]) -> Counter[str]:
+    counts = Counter[str](judgement.status for judgement in judgements)
+    counts["moments"] = sum(len(judgement.moments) for judgement in judgements)
+    counts["tokens_sent"] = sum(judgement.tokens_sent for judgement in judgements)
+    return counts
 
 
 def _waiting(
@@ -66,8 +94,9 @@ def _waiting(
     return query(
         connection,
         """
-        SELECT session_key, steps, coalesce(ended_at, started_at, first_seen) AS active_at
-        FROM sessions WHERE exclusion IS NULL AND NOT EXISTS (
+        SELECT session_key, content_hash, steps,
+               coalesce(ended_at, started_at, first_seen) AS active_at
+        FROM sessions WHERE exclusion IS NULL AND content_hash IS NOT NULL AND NOT EXISTS (
             FROM judgements AS known
             WHERE known.session_key = sessions.session_key
               AND known.content_hash = sessions.content_hash
@@ -92,10 +121,9 @@ def _idle(waiting: pl.DataFrame, context: Context) -> pl.DataFrame:
     return waiting.filter(pl.col("active_at") <= quiet_since)
 
 
-def _batches(chosen: pl.DataFrame) -> list[list[str]]:
+def _batches(chosen: pl.DataFrame) -> list[pl.DataFrame]:
     numbers = (chosen["steps"].cum_sum() // _BATCH_STEPS).alias("batch")
-    groups = chosen.with_columns(numbers).partition_by("batch", maintain_order=True)
-    return [group["session_key"].to_list() for group in groups]
+    return chosen.with_columns(numbers).partition_by("batch", maintain_order=True)
 
 
 def judge_one(judge: Judge, session: Session) -> Judgement:
@@ -111,24 +139,29 @@ def judge_one(judge: Judge, session: Session) -> Judgement:
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, judgements: Sequence[Judgement], now: datetime
+    connection: duckdb.DuckDBPyConnection,
+    judgements: Sequence[Judgement],
+    hashes: Mapping[str, str],
+    now: datetime,
 ) -> None:
-    hashes = dict(
-        connection.execute(
-            "SELECT session_key, content_hash FROM sessions "
-            "WHERE session_key IN (SELECT unnest(?))",
-            [[judgement.session_key for judgement in judgements]],
-        ).fetchall()
-    )
+    """Keep verdicts under the content that the judge saw; attempts and their tokens add up."""
     rows = pl.DataFrame(
         [_row(judgement, hashes[judgement.session_key], now) for judgement in judgements],
         schema_overrides=_NULLABLE,
     )
-    known = query(connection, "SELECT judgement_id, attempts AS before FROM judgements")
-    rows = rows.join(known, on="judgement_id", how="left").with_columns(
-        (pl.col("before").fill_null(0) + 1).alias("attempts")
+    known = query(
+        connection,
+        "SELECT judgement_id, attempts, tokens_sent AS sent, tokens_received AS received "
+        "FROM judgements WHERE judgement_id IN (SELECT unnest(?))",
+        [rows["judgement_id"].to_list()],
     )
-    replace_rows(connection, "judgements", rows.drop("before"))
+    before = rows.join(known, on="judgement_id", how="left")
+    added = before.with_columns(
+        attempts=pl.col("attempts").fill_null(0) + 1,
+        tokens_sent=pl.col("tokens_sent") + pl.col("sent").fill_null(0),
+        tokens_received=pl.col("tokens_received") + pl.col("received").fill_null(0),
+    )
+    replace_rows(connection, "judgements", added.drop("sent", "received"))
 
 
 def _row(judgement: Judgement, content_hash: str, now: datetime) -> dict[str, Any]:

@@ -7,11 +7,13 @@ mostly happens in sessions with an exact breach is that one's consequence and jo
 import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import duckdb
+import polars as pl
 
 from agent_core.patching import PatchTask
+from pipelines.config import Config
 from pipelines.context import Context
 from pipelines.tasks import CLOSED, TaskRow, list_tasks, open_task, pattern_key
 from pipelines.warehouse import query, transaction
@@ -47,7 +49,10 @@ class _Found:
 
 
 def open_patch_tasks(context: Context) -> dict[str, int]:
-    """Give every breach that needs one its task and return counts."""
+    """Give every breach of the latest look its task and return counts.
+
+    What breached in an earlier look and does no longer opens nothing.
+    """
     counts: Counter[str] = Counter(opened=0, joined=0, cooling_down=0, without_target=0)
     with context.warehouse() as connection, transaction(connection):
         for found in _uncovered(connection):
@@ -55,10 +60,16 @@ def open_patch_tasks(context: Context) -> dict[str, int]:
     return dict(counts)
 
 
+_LATEST_LOOK = """
+SELECT arg_max(run_id, ended_at) FROM runs WHERE stage = 'breaches' AND status = 'done'
+"""
+
+
 def _uncovered(connection: duckdb.DuckDBPyConnection) -> list[_Found]:
     rows = query(
         connection,
         f"SELECT {', '.join(_Found.__slots__)} FROM breaches WHERE task_id IS NULL "
+        f"AND run_id = ({_LATEST_LOOK}) "
         "ORDER BY tool IS NULL, q_value, type, tool, error_class",
     )
     return [_Found(**row) for row in rows.iter_rows(named=True)]
@@ -72,7 +83,7 @@ def _cover(connection: duckdb.DuckDBPyConnection, found: _Found, context: Contex
         return "cooling_down"
     joined = task_id is not None
     if task_id is None:
-        row = _new_task(connection, found, context.clock())
+        row = _new_task(connection, found, context)
         open_task(connection, row, f"breach {found.breach_id}")
         task_id = row.task_id
     connection.execute(
@@ -91,22 +102,25 @@ def _task_to_join(connection: duckdb.DuckDBPyConnection, found: _Found) -> str |
 _CAUSE = """
 WITH mine AS (SELECT DISTINCT session_key FROM moments JOIN sessions USING (session_key)
               WHERE polarity = 'friction' AND type = $type AND release = $release
-                AND agent = $agent)
-SELECT task_id, count(DISTINCT session_key) / (SELECT count(*) FROM mine) AS share
-FROM mine JOIN moments USING (session_key)
-JOIN breaches ON breaches.type = moments.type AND breaches.tool = moments.tool
- AND breaches.error_class = moments.error_class
-WHERE breaches.release = $release AND breaches.agent = $agent AND task_id IS NOT NULL
-GROUP BY task_id ORDER BY share DESC, task_id
+                AND agent = $agent),
+explained AS (SELECT DISTINCT session_key, task_id
+              FROM mine JOIN moments USING (session_key)
+              JOIN breaches ON breaches.type = moments.type AND breaches.tool = moments.tool
+               AND breaches.error_class = moments.error_class
+              JOIN patch_tasks USING (task_id)
+              WHERE breaches.release = $release AND breaches.agent = $agent
+                AND NOT list_contains($closed, state))
+SELECT task_id, count(*) AS sessions,
+       (SELECT count(DISTINCT session_key) FROM explained) / (SELECT count(*) FROM mine) AS share
+FROM explained GROUP BY task_id ORDER BY sessions DESC, task_id
 """
 
 
 def _cause(connection: duckdb.DuckDBPyConnection, found: _Found) -> str | None:
-    """The task whose exact breaches explain most of this one, where they explain half of it."""
-    explained = query(
-        connection, _CAUSE, {"type": found.type, "release": found.release, "agent": found.agent}
-    )
-    if explained["share"].sum() < _CONSEQUENCE_SHARE:
+    """The task with most of its sessions, where exact breaches explain half of this one."""
+    known = {"type": found.type, "release": found.release, "agent": found.agent}
+    explained = query(connection, _CAUSE, {**known, "closed": sorted(CLOSED)})
+    if not explained.height or explained["share"][0] < _CONSEQUENCE_SHARE:
         return None
     return str(explained["task_id"][0])
 
@@ -121,9 +135,10 @@ def _is_cooling_down(
     )
 
 
-def _new_task(connection: duckdb.DuckDBPyConnection, found: _Found, now: datetime) -> TaskRow:
+def _new_task(connection: duckdb.DuckDBPyConnection, found: _Found, context: Context) -> TaskRow:
     digest = hashlib.sha256(f"{found.pattern}\0{found.release}".encode()).hexdigest()
-    task = _patch_task(connection, found, f"task-{digest[:8]}")
+    task = _patch_task(connection, found, f"task-{digest[:8]}", context.config)
+    now = context.clock()
     return TaskRow(
         task_id=task.task_id,
         pattern=found.pattern,
@@ -140,7 +155,7 @@ def _new_task(connection: duckdb.DuckDBPyConnection, found: _Found, now: datetim
 
 
 _AFFECTED = """
-SELECT session_id, citation, descriptor, error_signature
+SELECT session_id, user_id, descriptor, error_signature
 FROM moments JOIN sessions USING (session_key)
 WHERE polarity = 'friction' AND type = $type AND release = $release AND agent = $agent
   AND ($tool IS NULL OR tool = $tool) AND ($error_class IS NULL OR error_class = $error_class)
@@ -148,16 +163,11 @@ ORDER BY session_id, source_ref
 """
 
 
-def _patch_task(connection: duckdb.DuckDBPyConnection, found: _Found, task_id: str) -> PatchTask:
-    moments = query(
-        connection,
-        _AFFECTED,
-        {
-            name: getattr(found, name)
-            for name in ("type", "release", "agent", "tool", "error_class")
-        },
-    )
-    citations = Counter(moments["citation"].to_list()).most_common(_EVIDENCE_ROWS)
+def _patch_task(
+    connection: duckdb.DuckDBPyConnection, found: _Found, task_id: str, config: Config
+) -> PatchTask:
+    wanted = ("type", "release", "agent", "tool", "error_class")
+    moments = query(connection, _AFFECTED, {name: getattr(found, name) for name in wanted})
     return PatchTask(
         task_id=task_id,
         title=_title(found),
@@ -165,11 +175,30 @@ def _patch_task(connection: duckdb.DuckDBPyConnection, found: _Found, task_id: s
         tool=found.tool,
         error_class=found.error_class,
         error_signatures=tuple(sorted(set(moments["error_signature"].drop_nulls()))),
-        evidence=(_statistic(found), *(f"{text} ({count} times)" for text, count in citations)),
+        evidence=(_statistic(found), *_common_descriptors(moments, config)),
         suspected_cause=_suspected_cause(found),
         acceptance=_ACCEPTANCE,
         affected_sessions=tuple(sorted(set(moments["session_id"]))),
     )
+
+
+def _common_descriptors(moments: pl.DataFrame, config: Config) -> list[str]:
+    """What was seen most often; in team mode only what enough sessions and users share.
+
+    Descriptors and not citations: of a closed vocabulary, they tell the agent nothing that a
+    session, or a model that read it, could have made up.
+    """
+    seen = moments.group_by("descriptor").agg(
+        sessions=pl.col("session_id").n_unique(), users=pl.col("user_id").fill_null("").n_unique()
+    )
+    if config.mode == "team":
+        enough = pl.col("sessions") >= config.min_sessions, pl.col("users") >= config.min_users
+        seen = seen.filter(*enough)
+    commonest = seen.sort("sessions", "descriptor", descending=[True, False]).head(_EVIDENCE_ROWS)
+    return [
+        f"{descriptor} ({number} session{'s' if number > 1 else ''})"
+        for descriptor, number in commonest.select("descriptor", "sessions").iter_rows()
+    ]
 
 
 def _title(found: _Found) -> str:

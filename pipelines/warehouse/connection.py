@@ -25,11 +25,21 @@ def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         ) from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        migrate(connection, path)
+        _migrate(connection, path)
         path.chmod(0o600)
         yield connection
     finally:
         connection.close()
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        migrate(connection, path)
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{path}: is no warehouse of Signals, or a damaged one ({_first_line(error)}); move "
+            "the file away and run again: sessions are read anew from the logs"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -32,6 +32,12 @@ def test_the_salt_stays_and_differs_between_homes(tmp_path: Path) -> None:
     assert first.salt() != second.salt()
 
 
+def test_a_salt_that_a_kill_left_empty_is_made_anew(tmp_path: Path) -> None:
+    home = Home(tmp_path).prepare()
+    (home.state / "salt").touch()
+    assert len(home.salt()) == 32
+
+
 def test_a_second_process_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     home = Home(tmp_path).prepare()
     with subprocess.Popen(

@@ -124,12 +124,72 @@ def test_an_endpoint_that_cannot_be_used_stops_the_run(context: Context, tmp_pat
     assert list(export_rows(context, "judgements")) == []
 
 
+def test_what_was_paid_for_is_kept_when_the_endpoint_dies(context: Context, tmp_path: Path) -> None:
+    for number in range(5):
+        name = f"s{number}"
+        write_log(tmp_path / "logs" / f"{name}.jsonl", said(name, f"{name}-1", 0, "Go."),
+                  answered(name, f"{name}-2", 1, "Gone."))  # fmt: skip
+    ingest(context, [tmp_path / "logs"])
+    summarise_sessions(context)
+
+    def dies(session: Session, identity: JudgeIdentity) -> Judgement:
+        if session.session_id == "s3":
+            raise ModelError("http://127.0.0.1:9: not reachable")
+        return _finds("paid")(session, identity)
+
+    with pytest.raises(ModelError):
+        judge_sessions(context, _Judge(dies, _MODEL), is_paid=True)
+    assert [row["session_id"] for row in export_rows(context, "judgements")] == ["s0", "s1", "s2"]
+    again = _Judge(_finds("paid"), _MODEL)
+    judge_sessions(context, again, is_paid=True)
+    assert again.asked == ["s3", "s4"]
+
+
+def test_a_session_that_grows_while_it_is_judged_is_judged_again(
+    context: Context, tmp_path: Path
+) -> None:
+    _ingest(context, tmp_path / "logs")
+
+    def slow(session: Session, identity: JudgeIdentity) -> Judgement:
+        if len(session.steps) == 2:
+            _ingest(context, tmp_path / "logs", said("s1", "u3", 2, "Better."))
+        return _finds("seen")(session, identity)
+
+    judge = _Judge(slow, _RULES)
+    judge_sessions(context, judge)
+    assert _moments(context) == []
+    judge_sessions(context, judge)
+    assert judge.asked == ["s1", "s1"]
+    assert _moments(context) == [("u1", "seen")]
+
+
+def test_what_is_not_summarised_yet_is_not_judged(context: Context, tmp_path: Path) -> None:
+    """Between ingest and the stage `sessions` nobody knows whether a session is selected."""
+    log = write_log(
+        tmp_path / "a.jsonl", said("s1", "u1", 0, "Go."), answered("s1", "u2", 1, "Ok.")
+    )
+    ingest(context, [log])
+    judge = _Judge(_finds("x"), _RULES)
+    judge_sessions(context, judge)
+    assert judge.asked == []
+
+
+def test_tokens_of_every_attempt_add_up(context: Context, tmp_path: Path) -> None:
+    def refuses(session: Session, identity: JudgeIdentity) -> Judgement:
+        return Judgement(session.key, identity, "unscored", reason="refused", tokens_sent=1000)
+
+    _ingest(context, tmp_path / "logs")
+    for days in (0, 2):
+        judge_sessions(_at(context, timedelta(days=days)), _Judge(refuses, _MODEL), is_paid=True)
+    assert [row["tokens_sent"] for row in export_rows(context, "judgements")] == [2000]
+
+
 def test_a_paid_judge_waits_until_a_session_is_idle(context: Context, tmp_path: Path) -> None:
     _ingest(context, tmp_path / "logs")
     judge = _Judge(_finds("x"), _MODEL)
     soon = _at(context, -timedelta(days=30, hours=1))
-    assert judge_sessions(soon, judge, needs_idle=True)["not_idle_yet"] == 1
-    assert judge_sessions(context, judge, needs_idle=True)["judged"] == 1
+    assert judge_sessions(soon, judge, is_paid=True)["not_idle_yet"] == 1
+    assert judge_sessions(context, judge, is_paid=True)["judged"] == 1
 
 
 def test_exports_are_keyed_by_the_logs_own_ids(context: Context, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_a_second_look_opens_nothing_and_moves_nothing(looped: Context) -> None:
     tables = ("patch_tasks", "task_transitions", "judgements", "moments", "facet_values",
               "embeddings", "schema_proposals")  # fmt: skip
     before = {name: _rows(looped, f"SELECT * FROM {name} ORDER BY ALL") for name in tables}
-    later = replace(looped, run_id="later")
+    later = replace(looped, run_id="later", clock=lambda: NOW + timedelta(minutes=1))
     counts = loop.run_stages(later, *_STAGES)
     assert counts["patch_tasks"] == {
         "opened": 0, "joined": 0, "cooling_down": 0, "without_target": 0
@@ -109,6 +110,39 @@ def test_a_breach_of_a_foreign_agent_waits_for_a_target(looped: Context) -> None
         connection.execute("UPDATE breaches SET agent = 'claude-code', task_id = NULL")
     counts = loop.patch_tasks(copy)
     assert (counts["opened"], counts["without_target"]) == (0, 6)
+
+
+def test_a_breach_that_is_over_opens_nothing(looped: Context) -> None:
+    copy = _copy(looped, "over")
+    with copy.warehouse() as connection:
+        connection.execute("UPDATE breaches SET task_id = NULL, run_id = 'long ago'")
+        connection.execute("DELETE FROM patch_tasks")
+    assert loop.patch_tasks(copy)["opened"] == 0
+
+
+def test_a_rejected_cause_takes_no_consequences(looped: Context) -> None:
+    """With both exact tasks rejected, the rise of corrections is a task of its own."""
+    copy = _copy(looped, "rejected")
+    with copy.warehouse() as connection:
+        for task in list_tasks(connection):
+            move_task(connection, task.task_id, "rejected", "not now", NOW)
+        connection.execute("UPDATE breaches SET task_id = NULL WHERE type = 'correction'")
+    assert loop.patch_tasks(copy)["opened"] == 1
+
+
+def test_in_team_mode_a_task_tells_what_many_share_only(looped: Context) -> None:
+    copy = replace(_copy(looped, "team"), config=Config(mode="team"))
+    with copy.warehouse() as connection:
+        connection.execute("UPDATE breaches SET task_id = NULL")
+        connection.execute("DELETE FROM patch_tasks")
+    loop.patch_tasks(copy)
+    evidence = [
+        json.loads(task)["evidence"] for (task,) in _rows(copy, "SELECT task FROM patch_tasks")
+    ]
+    assert evidence
+    for first, *rest in evidence:
+        assert first.split(" ")[1] == "of"
+        assert all(int(text.rsplit("(", 1)[1].split(" ")[0]) >= 5 for text in rest)
 
 
 def test_floors_hold_for_breaches(looped: Context) -> None:
