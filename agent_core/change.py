@@ -18,7 +18,7 @@ class FileChange:
     before: bytes | None
     after: bytes | None
     is_plain: bool = True
-    """False for a symbolic link, or where the file's permission to execute changed."""
+    """False where a symbolic link is or was, or the file's permission to execute changed."""
 
 
 def changes_between(base: Path, changed: Path, left_out: Sequence[str] = ()) -> list[FileChange]:
@@ -28,9 +28,23 @@ def changes_between(base: Path, changed: Path, left_out: Sequence[str] = ()) -> 
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old is None or new is None or not _is_same(old, new):
-            is_plain = (new is None or not new.is_symlink()) and _mode(old, new)
+            no_link = not any(path is not None and path.is_symlink() for path in (old, new))
+            is_plain = no_link and _mode(old, new)
             found.append(FileChange(path, _content(old), _content(new), is_plain))
     return found
+
+
+def write_change(tree: Path, change: FileChange) -> bool:
+    """Write a plain change into `tree`; False where it is none or a link leads elsewhere."""
+    target = tree / change.path
+    places = [target, *target.parents][: len(Path(change.path).parts)]
+    if change.after is None or not change.is_plain or any(p.is_symlink() for p in places):
+        return False
+    if target.is_dir() or any(place.is_file() for place in places[1:]):
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(change.after)
+    return True
 
 
 def diff_text(changes: Sequence[FileChange]) -> str:

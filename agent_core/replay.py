@@ -113,10 +113,13 @@ class Player:
 def run_worker(
     worker: Path, tree: Path, jobs: Sequence[object], scratch: Path, sandbox: Sandbox
 ) -> list[dict[str, Any]]:
-    """Run `worker` of this package on the code of `tree`; its results, fewer when it died."""
+    """Run `worker` of this package on the code of `tree`; its results, none when it died.
+
+    What a worker wrote before it died is not believed: patched code may have written it.
+    """
     (scratch / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
     argv = [sys.executable, "-P", str(worker), str(tree)]
-    sandbox.run(
+    done = sandbox.run(
         [*argv, str(scratch / "jobs.json"), str(scratch / "results.jsonl")],
         cwd=scratch,
         writable=[scratch],
@@ -124,7 +127,7 @@ def run_worker(
         env={"PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"},
         limits=_BATCH_LIMITS,
     )
-    return _lines(scratch / "results.jsonl")
+    return _lines(scratch / "results.jsonl") if done.exit_code == 0 else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,13 @@ AUTHOR_EMAIL = "signals@localhost"
 BRANCH_PREFIX = "signals/"
 
 # Hooks of the repository are code of others, and signing may ask for a passphrase.
-_OPTIONS = ["core.hooksPath=/dev/null", "commit.gpgSign=false", "gc.auto=0"]
+# Nothing that the target's configuration names is run on its behalf.
+_OPTIONS = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "commit.gpgSign=false",
+    "gc.auto=0",
+]
 
 
 class Worktree:

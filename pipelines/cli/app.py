@@ -49,6 +49,9 @@ def _global_options(
 
 def main() -> None:
     """Run the command and leave the process with its exit code."""
+    # Inside a git hook these would lead our calls to the hook's repository and index.
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
+        os.environ.pop(name, None)
     # Without git GitPython fails on import; asked to be quiet it fails where git is needed.
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     code = run(sys.argv[1:])

@@ -3,7 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from agent_core.change import FileChange, changes_between, diff_text
+import pytest
+
+from agent_core.change import FileChange, changes_between, diff_text, write_change
 
 
 def _tree(root: Path, files: dict[str, str]) -> Path:
@@ -52,3 +54,27 @@ def test_git_applies_the_diff(tmp_path: Path) -> None:
 def test_a_binary_file_is_named_only() -> None:
     diff = diff_text([FileChange("x.bin", b"\0\1", b"\0\2")])
     assert diff == "diff --git a/x.bin b/x.bin\nBinary files a/x.bin and b/x.bin differ\n"
+
+
+def test_a_plain_change_is_written(tmp_path: Path) -> None:
+    assert write_change(tmp_path, FileChange("a/b.txt", None, b"new"))
+    assert (tmp_path / "a" / "b.txt").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("path", ["link.md", "folder/inner.md", "file/inner.md", "real"])
+def test_nothing_is_written_through_a_link_or_over_another_kind(tmp_path: Path, path: str) -> None:
+    outside = _tree(tmp_path / "outside", {"inner.md": "mine", "own.md": "mine"})
+    tree = _tree(tmp_path / "tree", {"file": "x", "real/y": "y"})
+    (tree / "link.md").symlink_to(outside / "own.md")
+    (tree / "folder").symlink_to(outside)
+    assert not write_change(tree, FileChange(path, b"", b"overwritten"))
+    assert {file.read_text() for file in outside.iterdir()} == {"mine"}
+
+
+def test_what_was_a_link_is_no_plain_change(tmp_path: Path) -> None:
+    base, patched = tmp_path / "base", tmp_path / "patched"
+    base.mkdir()
+    (base / "CLAUDE.md").symlink_to("/etc/hostname")
+    _tree(patched, {"CLAUDE.md": "mine now"})
+    (change,) = changes_between(base, patched)
+    assert not change.is_plain
