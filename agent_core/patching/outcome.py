@@ -16,6 +16,7 @@ class PatchOutcome:
     status: Status
     """`unscored`: a patch that could not be checked, for example without a sandbox."""
     reason: str
+    """A closed sentence: no text of a model, of a session or of the patch."""
     session_id: str | None
     """The core's own session that made the patch."""
     base_commit: str

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from agent_core.agent import Opening, open_session
-from agent_core.change import FileChange, changes_between, diff_text
+from agent_core.change import FileChange, changes_between, diff_text, write_change
 from agent_core.errors import ModelError
 from agent_core.forge import Forge, PullRequest, open_forge
-from agent_core.gates import Candidate, run_gates
+from agent_core.gates import Candidate, GateResult, run_gates
 from agent_core.gates.scope import allowed
 from agent_core.loop import AgentResult
 from agent_core.model import ChatModel
@@ -21,6 +21,7 @@ from agent_core.patching.description import commit_message, pull_request_text, r
 from agent_core.patching.outcome import PatchOutcome, Status
 from agent_core.patching.target import Target
 from agent_core.patching.task import TASK_FILE, PatchTask
+from agent_core.playbook_policy import PlaybookPolicy
 from agent_core.policy import Policy
 from agent_core.replay_records import RecordedCall, ReplaySet, Selection, select_calls
 from agent_core.sandbox import Sandbox
@@ -95,13 +96,21 @@ class _Attempt:
             return self._ended("failed", f"the model failed: {error}", session_id)
         changes = changes_between(self.worktree.folder, export, self.setting.target.held_out)
         if result.status != "done" or not changes:
-            said = " ".join(result.text.split())[:300] or "nothing was changed"
-            return self._ended(
-                "failed", f"the agent ended with {result.status}: {said}", session_id
-            )
+            return self._ended("failed", self._without_patch(result, changes), session_id)
         on_state("verifying", f"{len(changes)} file{'s' if len(changes) > 1 else ''} changed")
         judged = self._judged(changes, calls, session_id)
         return self._proposed(judged, changes) if judged.status == "proposed" else judged
+
+    def _without_patch(self, result: AgentResult, changes: Sequence[FileChange]) -> str:
+        """A closed sentence: what a model says may quote recorded calls and stays in its log.
+
+        The playbook policy fills templates of ours from the names of the task.
+        """
+        ending = f"the agent ended with {result.status}{'' if changes else ', nothing was changed'}"
+        if not isinstance(self.setting.policy, PlaybookPolicy):
+            return ending
+        said = " ".join(result.text.split())[:300]
+        return f"{ending}: {said}" if said else ending
 
     def clean_up(self) -> None:
         """Remove the copies; the records of the session stay."""
@@ -145,10 +154,8 @@ class _Attempt:
         tree, scratch = self.work / "tree", self.work / "scratch"
         copy_tree(self.worktree.folder, tree)
         for change in changes:
-            if change.after is not None and allowed(change.path, self.setting.target.patchable):
-                file = tree / change.path
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(change.after)
+            if allowed(change.path, self.setting.target.patchable):
+                write_change(tree, change)  # what it refuses, the scope gate fails
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         return Candidate(
@@ -175,7 +182,7 @@ class _Attempt:
         gates = run_gates(candidate)
         failed = next((gate for gate in gates if gate.status == "failed"), None)
         blocking = failed or next((gate for gate in gates if gate.blocks), None)
-        reason = f"{blocking.gate}: {blocking.reason}" if blocking else "the gates let it pass"
+        reason = _why(blocking) if blocking else "the gates let it pass"
         status: Status = "failed" if failed else "unscored" if blocking else "proposed"
         outcome = self._ended(status, reason, session_id)
         return replace(outcome, diff=candidate.diff, gate_results=gates)
@@ -206,6 +213,13 @@ class _Attempt:
             policy=self.setting.policy.name,
             sandbox=None if sandbox is None else sandbox.mode,
         )
+
+
+def _why(gate: GateResult) -> str:
+    """A failed gate's own reason may quote the patch or a model: it stays with the gate."""
+    if gate.status == "failed":
+        return f"the gate {gate.gate} failed"
+    return f"{gate.gate}: {gate.reason}"
 
 
 def _reviewer(policy: Policy) -> ChatModel | None:

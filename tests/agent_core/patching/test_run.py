@@ -17,6 +17,7 @@ from agent_core.sandbox import Sandbox
 
 _TASK = PatchTask("task-1", "Agents guess instead of reading", "correction")
 _TESTS = ("-c", "import app; assert 'Be' in open('CLAUDE.md').read()")
+_QUOTED = "In /home/ann/notes.md the user wrote: my password is zebra-quokka-7781."
 _RULE = {"path": "CLAUDE.md", "old_text": "- Be quick.", "new_text": "- Be exact.\n- Be quick."}
 
 
@@ -102,16 +103,16 @@ def test_a_second_attempt_takes_the_place_of_the_first(attempt: Attempt, sandbox
     [
         (
             [("edit_file", _RULE), ("write_file", {"path": "app.py", "content": "x = 2\n"})],
-            "scope: app.py is out of bounds",
+            "the gate scope failed",
         ),
         (
             [("write_file", {"path": "CLAUDE.md", "content": "# Rules\n- Do well.\n"})],
-            "unit tests: exit code 1: AssertionError",
+            "the gate unit tests failed",
         ),
-        ([], "the agent ended with done: done"),
+        ([], "the agent ended with done, nothing was changed"),
         (
-            [("edit_file", _RULE), ("submit", {"summary": "no\nidea", "status": "gave_up"})],
-            "the agent ended with gave_up: no idea",
+            [("edit_file", _RULE), ("submit", {"summary": _QUOTED, "status": "gave_up"})],
+            "the agent ended with gave_up",
         ),
     ],
     ids=["out of bounds", "tests fail", "no change", "gave up"],
