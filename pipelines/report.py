@@ -119,7 +119,8 @@ class GateReport:
 
     gate: str
     status: str
-    reason: str
+    reason: str | None
+    """None in a team's snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,8 @@ class Report:
 def read_report(snapshots: Path) -> Report:
     """The report of the current snapshot below `snapshots`.
 
-    Raises HomeError before the first publication, SignalsError for a damaged pointer.
+    Raises HomeError before the first publication and for a damaged snapshot, SignalsError for a
+    damaged pointer.
     """
     directory = current_snapshot(snapshots)
     if directory is None:
@@ -168,7 +170,16 @@ def read_report(snapshots: Path) -> Report:
 
 
 def render_report(directory: Path) -> Report:
-    """The report of one snapshot, from its directory."""
+    """The report of one snapshot, from its directory. Raises HomeError where it is damaged."""
+    try:
+        return _rendered(directory)
+    except (OSError, ValueError, LookupError, TypeError, pl.exceptions.PolarsError) as error:
+        raise HomeError(
+            f"snapshot {directory} is damaged ({type(error).__name__}): run `signals run` again"
+        ) from error
+
+
+def _rendered(directory: Path) -> Report:
     head = orjson.loads((directory / "schema.json").read_bytes())
     rates = _read(directory, "rates_overall")
     moments = _read(directory, "moments") if "moments" in head["tables"] else None

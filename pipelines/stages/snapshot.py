@@ -5,7 +5,8 @@
     snapshots/current                     {"run_id": ..., "directory": ...}; swapped by rename
 
 Readers resolve `current` once and then read that directory, which later runs leave alone until
-`KEPT_SNAPSHOTS` newer ones stand beside it.
+`KEPT_SNAPSHOTS` newer ones stand beside it, or until a team's snapshot takes an owner's place.
+All of it is for the eyes of the user who runs Signals, whatever the umask.
 """
 
 import json
@@ -20,7 +21,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from agent_core.errors import BadInputError, SignalsError
+from agent_core.errors import BadInputError, HomeError, SignalsError
 from pipelines.rates import JUDGEMENTS_SCHEMA, MOMENTS_SCHEMA, SESSIONS_SCHEMA, session_rates
 from pipelines.stages.snapshot_tables import Mode, Publication, Table, load_tables, load_views
 
@@ -43,20 +44,22 @@ def publish_snapshot(
     """Write the warehouse's published tables and make them current; rows by table.
 
     Nothing changes for readers until all is written. A second publication under one run id stands
-    beside the first as `<run id>-2`. Raises SignalsError where a moment refers to a session that
-    is not there, BadInputError where the run id cannot name a directory.
+    beside the first as `<run id>-2`. In team mode every snapshot of another mode is removed, also
+    from under its readers. Raises SignalsError where a moment refers to a session that is not
+    there, BadInputError where the run id cannot name a directory, HomeError where a snapshot of
+    another mode cannot be removed.
     """
     _check_run_id(run_id)
     _refuse_orphans(connection)
     publication = Publication(mode, min_sessions, min_users)
-    draft = snapshots / f"{run_id}{_DRAFT}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True, mode=0o700)
+    draft = _new_draft(snapshots, run_id)
     counts = _write_tables(connection, draft, publication)
     _write_json(draft / "schema.json", _schema(run_id, publication, now, counts))
     published = _free_directory(snapshots, run_id)
     draft.rename(published)
     _point_to(snapshots, run_id, published.name)
+    if mode == "team":
+        _remove_other_modes(snapshots, mode)
     _prune(snapshots, published.name)
     return counts
 
@@ -76,6 +79,15 @@ def current_snapshot(snapshots: Path) -> Path | None:
     if not (directory / "schema.json").is_file():
         raise SignalsError(f"snapshot {directory} is gone: run `signals run` to publish again")
     return directory
+
+
+def _new_draft(snapshots: Path, run_id: str) -> Path:
+    draft = snapshots / f"{run_id}{_DRAFT}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    for folder in (snapshots, draft):
+        folder.chmod(0o700)
+    return draft
 
 
 def _check_run_id(run_id: str) -> None:
@@ -100,8 +112,7 @@ def _write_tables(
     connection: duckdb.DuckDBPyConnection, draft: Path, publication: Publication
 ) -> dict[str, int]:
     tables = [table for table in load_tables() if publication.mode in table.modes]
-    connection.execute(load_views())
-    connection.execute(_detail_macro(publication))
+    connection.execute(load_views(publication.mode))
     computed = {**_computed(connection), "withheld": _withheld_rows({})}
     for name, frame in computed.items():
         connection.register(f"computed_{name}", frame)
@@ -114,15 +125,9 @@ def _write_tables(
             connection.unregister(f"computed_{name}")
 
 
-def _detail_macro(publication: Publication) -> str:
-    """Why a file was not read is the owner's to know; it may name what is in it."""
-    shown = "detail" if publication.mode == "owner" else "NULL"
-    return f"CREATE OR REPLACE TEMP MACRO published_detail(detail) AS {shown}"
-
-
 def _computed(connection: duckdb.DuckDBPyConnection) -> dict[str, pl.DataFrame]:
     sessions = _read(connection, "sessions", SESSIONS_SCHEMA)
-    judgements = _read(connection, "judgements", JUDGEMENTS_SCHEMA)
+    judgements = _read(connection, "standing_judgements", JUDGEMENTS_SCHEMA)
     moments = _read(connection, "published_moments", MOMENTS_SCHEMA)
     groups = {
         "rates_overall": (),
@@ -161,10 +166,12 @@ def _withheld_rows(withheld: Mapping[str, int]) -> pl.DataFrame:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, table: Table, draft: Path) -> int:
-    path = str(draft / f"{table.name}.parquet").replace("'", "''")
+    file = draft / f"{table.name}.parquet"
+    path = str(file).replace("'", "''")
     copied = connection.execute(
         f"COPY (FROM snapshot_{table.name}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)"
     ).fetchall()
+    file.chmod(0o600)
     return int(copied[0][0])
 
 
@@ -192,6 +199,8 @@ def _schema(
 
 
 def _write_json(path: Path, value: object) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
     with path.open("w", encoding="utf-8") as file:
         json.dump(value, file, indent=1, ensure_ascii=False)
         file.flush()
@@ -211,6 +220,27 @@ def _point_to(snapshots: Path, run_id: str, directory: str) -> None:
     draft = snapshots / f"{POINTER}{_DRAFT}"
     _write_json(draft, {"run_id": run_id, "directory": directory})
     draft.replace(snapshots / POINTER)
+
+
+def _remove_other_modes(snapshots: Path, mode: Mode) -> None:
+    """Remove what another mode published or drafted, and what no longer says its mode."""
+    for directory in [d for d in snapshots.iterdir() if d.is_dir()]:
+        if _mode_of(directory) == mode:
+            continue
+        try:
+            shutil.rmtree(directory)
+        except OSError as error:
+            raise HomeError(
+                f"{directory} holds rows that a team may not see and cannot be removed"
+                f" ({error.strerror}): remove it yourself"
+            ) from error
+
+
+def _mode_of(directory: Path) -> str | None:
+    try:
+        return str(json.loads((directory / "schema.json").read_bytes())["mode"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _prune(snapshots: Path, current: str) -> None:

@@ -1,14 +1,19 @@
--- Temporary views and macros that the queries of snapshot_tables.toml share.
+-- Temporary views and macros that the queries of snapshot_tables.toml and the exports share.
+
+-- A judgement stands for what its session holds now: one on what it held before it grew does not.
+CREATE OR REPLACE TEMP VIEW standing_judgements AS
+FROM judgements SEMI JOIN sessions USING (session_key, content_hash);
 
 -- Moments count only where their judgement does.
 CREATE OR REPLACE TEMP VIEW published_moments AS
-FROM moments SEMI JOIN (FROM judgements WHERE current AND status = 'judged') USING (judgement_id);
+FROM moments SEMI JOIN (FROM standing_judgements WHERE current AND status = 'judged')
+    USING (judgement_id);
 
 -- What became of each session: one status each, so that coverage adds up. A session whose
 -- judgements are none of them current shows the latest, which says why.
 CREATE OR REPLACE TEMP VIEW published_sessions AS
 WITH verdicts AS (
-    FROM judgements
+    FROM standing_judgements
     QUALIFY row_number() OVER (
         PARTITION BY session_key ORDER BY current DESC, judged_at DESC, judgement_id) = 1
 ), counts AS (
@@ -24,7 +29,10 @@ SELECT s.*, s.outcome AS stated_outcome,
          ELSE v.status END AS status,
     CASE WHEN s.exclusion IS NOT NULL THEN s.exclusion
          WHEN v.status <> 'judged' THEN v.reason END AS reason,
-    v.judge, v.model, coalesce(v.summary, '') AS summary, v.friction_score, v.delight_score,
+    v.judge, v.model,
+    CASE WHEN v.current THEN v.summary ELSE '' END AS summary,
+    CASE WHEN v.current THEN v.friction_score END AS friction_score,
+    CASE WHEN v.current THEN v.delight_score END AS delight_score,
     coalesce(c.friction_moments, 0) AS friction_moments,
     coalesce(c.delight_moments, 0) AS delight_moments
 FROM sessions s LEFT JOIN verdicts v USING (session_key) LEFT JOIN counts c USING (session_key);

@@ -1,6 +1,7 @@
 """The published snapshot, read back as a reader does: from the files alone."""
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_sessions_each_have_one_status_and_coverage_adds_up(
     add(warehouse, "judgements", judgement_id="3", session_key="failed", status="unscored",
         reason="no answer", current=False)  # fmt: skip
     add(warehouse, "judgements", judgement_id="4", session_key="grown", current=False)
-    add(warehouse, "source_files", path="a.jsonl", format="codex", records=9, quarantined=2)
+    add(warehouse, "source_files", path="a.jsonl", format="codex", records=1, quarantined=3)
     add(warehouse, "source_files", path="b.txt", status="unknown", detail="not a known format")
     snapshot = _publish(warehouse, tmp_path / "snapshots")
     assert _rows(snapshot, "sessions", "session_key", "status", "reason", "summary") == [
@@ -106,14 +107,39 @@ def test_sessions_each_have_one_status_and_coverage_adds_up(
     assert _rows(snapshot, "coverage", "area", "status", "reason", "count") == [
         ("files", "read", "codex", 1),
         ("files", "unknown", "not a known format", 1),
-        ("records", "read", "", 7),
-        ("records", "quarantined", "", 2),
+        ("records", "quarantined", "", 3),
+        ("records", "read", "", 1),
         ("releases", "unknown", "", 1),
         ("sessions", "waiting", "", 2),
         ("sessions", "excluded", "too short", 1),
         ("sessions", "judged", "", 1),
         ("sessions", "pending", "in a batch", 1),
         ("sessions", "unscored", "no answer", 1),
+    ]
+
+
+def test_a_verdict_on_what_a_session_held_before_it_grew_is_none(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    for key, status in (("judged", "judged"), ("failed", "unscored"), ("batch", "pending")):
+        add(warehouse, "sessions", session_key=key, content_hash="grown", release="1.1")
+        add(warehouse, "judgements", judgement_id=f"j-{key}", session_key=key, status=status,
+            content_hash="before", reason="of old", summary="Of old.", friction_score=0.5,
+            current=status == "judged")  # fmt: skip
+    add(warehouse, "moments", moment_id="m", judgement_id="j-judged", session_key="judged",
+        source_ref="line:1")  # fmt: skip
+    snapshot = _publish(warehouse, tmp_path / "snapshots")
+    columns = ("session_key", "status", "reason", "summary", "friction_score", "friction_moments")
+    assert _rows(snapshot, "sessions", *columns) == [
+        ("batch", "waiting", None, "", None, 0),
+        ("failed", "waiting", None, "", None, 0),
+        ("judged", "waiting", None, "", None, 0),
+    ]
+    assert _rows(snapshot, "moments", "moment_id") == []
+    assert _rows(snapshot, "judges", "judge") == []
+    assert _rows(snapshot, "rates_overall", "polarity", "sessions") == [
+        ("friction", 0),
+        ("delight", 0),
     ]
 
 
@@ -221,20 +247,34 @@ def _task(connection: duckdb.DuckDBPyConnection, task_id: str, affected: int, us
     add(connection, "patch_tasks", task_id=task_id, task=task)
     add(connection, "breaches", breach_id=f"b-{task_id}", affected=affected, sessions=9,
         users=users, task_id=task_id)  # fmt: skip
-    add(connection, "task_transitions", task_id=task_id, number=1, to_state="open", reason="breach")
+    add(connection, "task_transitions", task_id=task_id, number=1, to_state="open",
+        reason=f"breach {CANARY}")  # fmt: skip
     add(connection, "patch_attempts", attempt_id=f"a-{task_id}", task_id=task_id, session_id="s9",
-        diff="+fixed", pr_path="/home/pr/1")  # fmt: skip
-    add(connection, "gate_results", attempt_id=f"a-{task_id}", number=1, gate="scope")
+        status="failed", reason=f"ended: {CANARY}", diff="+fixed", pr_path="/home/pr/1")  # fmt: skip
+    add(connection, "gate_results", attempt_id=f"a-{task_id}", number=1, gate="scope",
+        reason=f"says {CANARY}")  # fmt: skip
     add(connection, "effects", task_id=task_id, affected_before=4, sessions_before=9,
         affected_after=0, sessions_after=12, change_low=-0.7, change_high=-0.1,
         verdict="resolved")  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("mode", "evidence", "session_id"),
+    ("mode", "evidence", "history", "attempt", "gate"),
     [
-        ("owner", ["4 of 9 sessions show it.", "The edit failed. (3 times)"], "s9"),
-        ("team", [], None),
+        (
+            "owner",
+            ["4 of 9 sessions show it.", "The edit failed. (3 times)"],
+            ("wide", "open", f"breach {CANARY}"),
+            ("wide", "failed", f"ended: {CANARY}", "s9", "+fixed", "/home/pr/1"),
+            ("a-wide", "scope", "passed", f"says {CANARY}"),
+        ),
+        (
+            "team",
+            [],
+            ("wide", "open", None),
+            ("wide", "failed", None, None, "+fixed", None),
+            ("a-wide", "scope", "passed", None),
+        ),
     ],
 )
 def test_tasks_come_with_their_history_when_they_reach_the_floors(
@@ -242,7 +282,9 @@ def test_tasks_come_with_their_history_when_they_reach_the_floors(
     tmp_path: Path,
     mode: Mode,
     evidence: list[str],
-    session_id: str | None,
+    history: tuple[str | None, ...],
+    attempt: tuple[str | None, ...],
+    gate: tuple[str | None, ...],
 ) -> None:
     _task(warehouse, "wide", affected=4, users=3)
     _task(warehouse, "few-sessions", affected=3, users=3)
@@ -252,11 +294,10 @@ def test_tasks_come_with_their_history_when_they_reach_the_floors(
     columns = ("task_id", "state", "evidence", "suspected_cause", "acceptance", "affected_sessions")
     assert _rows(snapshot, "tasks", *columns) == [("wide", "open", evidence, cause, acceptance, 2)]
     assert _rows(snapshot, "breaches", "breach_id") == [("b-wide",)]
-    assert _rows(snapshot, "task_transitions", "task_id", "to_state") == [("wide", "open")]
-    assert _rows(snapshot, "task_attempts", "task_id", "session_id", "diff", "pr_path") == [
-        ("wide", session_id, "+fixed", "/home/pr/1")
-    ]
-    assert _rows(snapshot, "gate_results", "attempt_id", "gate") == [("a-wide", "scope")]
+    assert _rows(snapshot, "task_transitions", "task_id", "to_state", "reason") == [history]
+    columns = ("task_id", "status", "reason", "session_id", "diff", "pr_path")
+    assert _rows(snapshot, "task_attempts", *columns) == [attempt]
+    assert _rows(snapshot, "gate_results", "attempt_id", "gate", "status", "reason") == [gate]
     assert _rows(snapshot, "task_effects", "task_id", "verdict") == [("wide", "resolved")]
     withheld = [row for row in _rows(snapshot, "coverage", "area", "status", "count") if row[2]]
     assert ("withheld", "tasks", 2) in withheld
@@ -368,6 +409,54 @@ def test_the_last_five_snapshots_are_kept_and_dead_drafts_removed(
         _publish(warehouse, snapshots, run_id=f"run-{number}")
     names = sorted(path.name for path in snapshots.iterdir())
     assert names == ["current", "run-3", "run-4", "run-5", "run-6", "run-7"]
+
+
+def test_a_team_snapshot_removes_those_of_the_owner(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    snapshots = tmp_path / "snapshots"
+    _session(warehouse, "a")
+    modes: tuple[Mode, ...] = ("owner", "team", "team", "owner")
+    for number, mode in enumerate(modes):
+        _publish(warehouse, snapshots, run_id=f"run-{number}", mode=mode)
+    for name in ("run-5.tmp", "damaged"):
+        (snapshots / name).mkdir()
+        (snapshots / name / "moments.parquet").write_bytes(b"")
+    _publish(warehouse, snapshots, run_id="run-6", mode="team")
+    assert sorted(path.name for path in snapshots.iterdir()) == [
+        "current",
+        "run-1",
+        "run-2",
+        "run-6",
+    ]
+    assert not {path.stem for path in _files(snapshots)} & OWNER_ONLY
+
+
+def test_an_owner_snapshot_leaves_those_of_the_team(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    snapshots = tmp_path / "snapshots"
+    _publish(warehouse, snapshots, run_id="run-1", mode="team")
+    _publish(warehouse, snapshots, run_id="run-2")
+    assert sorted(path.name for path in snapshots.iterdir()) == ["current", "run-1", "run-2"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_whatever_the_umask_only_the_user_may_read(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, umask: int
+) -> None:
+    snapshots = tmp_path / "snapshots"
+    snapshots.mkdir(mode=0o755)
+    (snapshots / "current.tmp").touch(mode=0o644)
+    before = os.umask(umask)
+    try:
+        directory = _publish(warehouse, snapshots)
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in (snapshots, *snapshots.rglob("*"))}
+    assert {modes.pop(snapshots), modes.pop(directory)} == {0o700}
+    assert {path.name for path in modes} > {"current", "schema.json", "sessions.parquet"}
+    assert set(modes.values()) == {0o600}
 
 
 def test_a_run_that_publishes_twice_leaves_its_first_snapshot_to_its_readers(
