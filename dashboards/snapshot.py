@@ -86,7 +86,8 @@ def current_snapshot(folder: Path) -> Snapshot | None:
 
 def _snapshot(directory: Path, schema: Mapping[str, object]) -> Snapshot:
     tables = schema["tables"]
-    assert isinstance(tables, dict)
+    if not isinstance(tables, Mapping):
+        raise TypeError("tables")
     return Snapshot(
         directory=directory,
         run_id=str(schema["run_id"]),

@@ -86,6 +86,8 @@ def _show_task(snapshot: Snapshot, task: dict[str, Any]) -> None:
     _show_rows(snapshot, "task_transitions", task["task_id"], "How it went", _TRANSITION_COLUMNS)
 
 
+# Null in a team's snapshot.
+_REASON = pl.col("reason").fill_null("")
 _BREACH_COLUMNS = [
     "release",
     "affected",
@@ -133,11 +135,11 @@ def _show_attempts(snapshot: Snapshot, task_id: str) -> None:
 def _show_attempt(snapshot: Snapshot, attempt: dict[str, Any]) -> None:
     st.markdown(f"**Attempt** of {attempt['started_at']:%-d %B %Y, %H:%M} UTC")
     facts = [
-        ("result", f"{attempt['status']}, {attempt['reason']}"),
+        ("result", ", ".join(filter(None, (attempt["status"], attempt["reason"])))),
         ("policy", attempt["policy"]),
         ("sandbox", attempt["sandbox"] or "none"),
         ("branch", attempt["branch"] or "none"),
-        ("pull request", attempt["pr_path"] or "none"),
+        ("pull request", attempt["pr_path"] or _no_path(snapshot)),
     ]
     st.caption(plain("; ".join(f"{name}: {value}" for name, value in facts)))
     diff, gates = st.columns(2, gap="large")
@@ -147,12 +149,16 @@ def _show_attempt(snapshot: Snapshot, attempt: dict[str, Any]) -> None:
         _show_gates(table(snapshot, "gate_results"), attempt["attempt_id"])
 
 
+def _no_path(snapshot: Snapshot) -> str:
+    return "not published" if snapshot.mode == "team" else "none"
+
+
 def _show_gates(gates: pl.DataFrame, attempt_id: str) -> None:
     own = gates.filter(pl.col("attempt_id") == attempt_id).sort("number")
     if own.is_empty():
         st.caption("No gate was run.")
         return
-    shown = own.select("gate", pl.col("status").replace(_GATE_MARKS), "reason", "seconds")
+    shown = own.select("gate", pl.col("status").replace(_GATE_MARKS), _REASON, "seconds")
     st.dataframe(shown, hide_index=True)
 
 

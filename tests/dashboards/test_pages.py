@@ -1,6 +1,7 @@
 """The pages as Streamlit runs them, over snapshots published from real warehouses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,49 @@ def test_a_damaged_snapshot_is_one_line(
     (error,) = app.error
     assert "is damaged: run `signals run` to publish it again" in error.value.replace("\\", "")
     assert "\n" not in error.value
+
+
+@pytest.mark.parametrize(
+    ("page", "file"),
+    [
+        *((page, file) for page in PAGES for file in ("schema.json", "judges.parquet")),
+        *(("overview", f"{name}.parquet") for name in ("rates_overall", "rates_daily", "coverage")),
+        *(("session", f"{name}.parquet") for name in ("sessions", "moments", "timeline")),
+        *(("tasks", f"{name}.parquet") for name in ("tasks", "task_attempts", "gate_results")),
+    ],
+)
+@pytest.mark.parametrize("damage", ["cut", "missing"])
+def test_a_damaged_file_of_a_snapshot_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    published: Published,
+    tmp_path: Path,
+    page: str,
+    file: str,
+    damage: str,
+) -> None:
+    shutil.copytree(published.owner, tmp_path / "snapshots")
+    damaged = tmp_path / "snapshots" / "run-1" / file
+    if damage == "cut":
+        damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+    else:
+        damaged.unlink()
+    app = _open(monkeypatch, tmp_path / "snapshots", page)
+    (error,) = app.error
+    assert "run `signals run`" in error.value.replace("\\", "")
+    assert "\n" not in error.value
+
+
+def test_tasks_of_a_team_show_no_reason_and_no_path(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.team, "tasks")
+    facts = [caption.value.replace("\\", "") for caption in app.caption]
+    assert (
+        "result: proposed; policy: playbook; sandbox: bubblewrap; "
+        "branch: signals/task-19c2e0aa; pull request: not published"
+    ) in facts
+    _, gates, transitions = (frame.value for frame in app.dataframe)
+    assert (set(gates["reason"]), set(transitions["reason"])) == ({""}, {""})
 
 
 def test_a_page_follows_the_pointer_to_the_next_snapshot(

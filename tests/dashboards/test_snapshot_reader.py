@@ -55,6 +55,13 @@ def test_before_the_first_publication_there_is_none(tmp_path: Path) -> None:
         pytest.param("[]", None, "is damaged: run `signals run`", id="pointer-of-another-shape"),
         pytest.param('{"directory": "run-9"}', None, "is damaged", id="snapshot-gone"),
         pytest.param('{"directory": "run-1"}', "{}", "is damaged", id="schema-empty"),
+        pytest.param('{"directory": "run-1"}', "{", "is damaged", id="schema-cut-off"),
+        pytest.param(
+            '{"directory": "run-1"}',
+            '{"schema_version": 1, "tables": []}',
+            "is damaged: run `signals run`",
+            id="schema-of-another-shape",
+        ),
         pytest.param(
             '{"directory": "run-1"}',
             json.dumps({"schema_version": 99}),

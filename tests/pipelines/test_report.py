@@ -1,6 +1,7 @@
 """The report over a published snapshot: its text as people see it, its data as programs do."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,11 @@ def test_text_of_a_team_has_no_evidence_of_single_sessions(
         "  evidence of single sessions is not published in team mode",
         "",
     ]
+    tasks = text[text.index("Patch tasks") :].splitlines()
+    assert tasks[2:] == [
+        "      proposed",
+        "      gates: scope passed, style passed, tests passed, replay passed, scenarios unscored",
+    ]
     assert "session-0" not in text
     assert "#/steps" not in text
 
@@ -206,6 +212,53 @@ def test_the_report_is_json(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
     ]
     assert failed["attempt"] is None
     assert sum(row["count"] for row in read_back["coverage"] if row["area"] == "sessions") == 42
+
+
+@pytest.mark.parametrize(
+    ("file", "size"),
+    [
+        ("coverage.parquet", None),
+        ("moments.parquet", 600),
+        ("tasks.parquet", 0),
+        ("schema.json", 40),
+        ("schema.json", 0),
+    ],
+)
+def test_a_damaged_snapshot_is_one_line(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, file: str, size: int | None
+) -> None:
+    fill_warehouse(warehouse)
+    snapshots = _publish(warehouse, tmp_path / "snapshots")
+    damaged = snapshots / "run-1" / file
+    if size is None:
+        damaged.unlink()
+    else:
+        damaged.write_bytes(damaged.read_bytes()[:size])
+    remedy = re.escape(f"snapshot {snapshots / 'run-1'} is damaged (")
+    with pytest.raises(HomeError, match=rf"^{remedy}\w+\): run `signals run` again$"):
+        read_report(snapshots)
+
+
+def test_sessions_not_judged_yet_and_records_set_aside_are_named(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    for key in ("batch", "new", "newer"):
+        add(warehouse, "sessions", session_key=key)
+    add(warehouse, "judgements", judgement_id="j", session_key="batch", status="pending",
+        reason="in a batch", current=False)  # fmt: skip
+    add(warehouse, "source_files", path="a", format="codex", records=1, quarantined=3)
+    text = report_as_text(read_report(_publish(warehouse, tmp_path / "snapshots")))
+    assert text.split("\n\n")[1].splitlines() == [
+        "Coverage",
+        "       3 sessions seen in 1 file",
+        "       0 left out",
+        "       3 selected, of which",
+        "         0 judged",
+        "         1 pending (in a batch: 1)",
+        "         0 could not be judged",
+        "         2 not judged yet",
+        "       3 broken records set aside",
+    ]
 
 
 def test_before_the_first_publication_it_names_the_remedy(tmp_path: Path) -> None:

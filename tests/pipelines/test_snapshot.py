@@ -250,7 +250,8 @@ def _task(connection: duckdb.DuckDBPyConnection, task_id: str, affected: int, us
     add(connection, "task_transitions", task_id=task_id, number=1, to_state="open",
         reason=f"breach {CANARY}")  # fmt: skip
     add(connection, "patch_attempts", attempt_id=f"a-{task_id}", task_id=task_id, session_id="s9",
-        status="failed", reason=f"ended: {CANARY}", diff="+fixed", pr_path="/home/pr/1")  # fmt: skip
+        status="failed", reason=f"ended: {CANARY}", diff="+fixed",
+        pr_path="/home/pr/1")  # fmt: skip
     add(connection, "gate_results", attempt_id=f"a-{task_id}", number=1, gate="scope",
         reason=f"says {CANARY}")  # fmt: skip
     add(connection, "effects", task_id=task_id, affected_before=4, sessions_before=9,
