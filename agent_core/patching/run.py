@@ -106,11 +106,10 @@ class _Attempt:
 
         The playbook policy fills templates of ours from the names of the task.
         """
-        ending = f"the agent ended with {result.status}{'' if changes else ', nothing was changed'}"
-        if not isinstance(self.setting.policy, PlaybookPolicy):
-            return ending
-        said = " ".join(result.text.split())[:300]
-        return f"{ending}: {said}" if said else ending
+        ending = f"the agent ended with {result.status}"
+        if isinstance(self.setting.policy, PlaybookPolicy) and result.text:
+            return f"{ending}: {' '.join(result.text.split())[:300]}"
+        return ending if changes else f"{ending}, nothing was changed"
 
     def clean_up(self) -> None:
         """Remove the copies; the records of the session stay."""

@@ -13,6 +13,8 @@ import pytest
 from agent_core.errors import ConfigError, TargetError
 from agent_core.gates.scenario_worker import ScriptedPolicy
 from agent_core.patching import PatchOutcome, PatchTask, Target, bundled_target, run_patch_task
+from agent_core.playbook_policy import PlaybookPolicy
+from agent_core.policy import Policy
 from agent_core.sandbox import Sandbox
 
 _TASK = PatchTask("task-1", "Agents guess instead of reading", "correction")
@@ -36,12 +38,15 @@ class Attempt:
             {"tool": tool, "arguments": arguments, "only_after_error": False}
             for tool, arguments in actions
         ]
+        return self.driven_by(ScriptedPolicy(script), sandbox, **target)
+
+    def driven_by(self, policy: Policy, sandbox: Sandbox | None, **target: Any) -> PatchOutcome:
         settings = {"patchable": ("CLAUDE.md",), "test_command": _TESTS} | target
         return run_patch_task(
             _TASK,
             target=Target(self.repo, held_out=("answers",), is_core=False, **settings),
             home=self.home,
-            policy=ScriptedPolicy(script),
+            policy=policy,
             sandbox=sandbox,
             salt=b"salt",
             clock=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
@@ -129,6 +134,15 @@ def test_a_patch_that_fails_leaves_no_branch(
     assert attempt.states[-1] == "failed"
     assert attempt.git("branch", "--format=%(refname:short)") == "main"
     assert attempt.git("worktree", "list").count("\n") == 0
+
+
+def test_the_playbooks_own_words_are_the_reason(attempt: Attempt) -> None:
+    outcome = attempt.driven_by(PlaybookPolicy(), None)
+    assert (outcome.status, outcome.reason) == (
+        "failed",
+        "the agent ended with gave_up: "
+        "Nothing was changed: the task names no tool and error class.",
+    )
 
 
 def test_without_a_sandbox_there_is_a_patch_and_a_reason(attempt: Attempt) -> None:
