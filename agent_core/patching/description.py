@@ -15,12 +15,13 @@ _MARKS = {"passed": "passed", "failed": "**failed**", "unscored": "unscored"}
 def request_text(task: PatchTask, patchable: Sequence[str]) -> str:
     """The user's turn that opens the agent's session."""
     evidence = "\n".join(f"- {line}" for line in task.evidence) or "- none"
+    # What the task does not name has no line: a policy would take a word there for a name.
+    named = {"tool": task.tool, "error class": task.error_class, "moment type": task.type}
+    pattern = "\n".join(f"{name}: {value}" for name, value in named.items() if value)
     return f"""\
 Repair the agent: {task.title}
 
-tool: {task.tool or "none"}
-error class: {task.error_class or "none"}
-moment type: {task.type}
+{pattern}
 
 ## Evidence
 {evidence}
