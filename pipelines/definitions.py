@@ -5,6 +5,7 @@ has one writer.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -134,6 +135,14 @@ daily = dg.ScheduleDefinition(
 )
 
 
+def _stamp(path: Path) -> bytes:
+    try:
+        status = path.stat()
+    except OSError:  # gone since it was listed, or not to be looked at
+        return os.fsencode(path)
+    return os.fsencode(path) + f" {status.st_size} {status.st_mtime_ns}".encode()
+
+
 @dg.sensor(job=run_job, minimum_interval_seconds=300)
 def new_logs(
     context: dg.SensorEvaluationContext, signals: SignalsHome
@@ -144,8 +153,7 @@ def new_logs(
         found = find_files(log_folders(load_config(home.config).sources, home.sessions))
     except BadInputError as error:
         return dg.SkipReason(str(error))
-    stamps = "\n".join(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in found)
-    listing = hashlib.sha256(stamps.encode()).hexdigest()
+    listing = hashlib.sha256(b"\n".join(_stamp(path) for path in found)).hexdigest()
     if listing == context.cursor:
         return dg.SkipReason(f"nothing new in {len(found)} files")
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=listing)], cursor=listing)

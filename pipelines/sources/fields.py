@@ -6,6 +6,8 @@ from typing import Any
 
 _SECONDS_LIMIT = 1e11
 """Numbers above are milliseconds: as seconds they would lie thousands of years ahead."""
+_COUNT_LIMIT = 1 << 40
+"""Counts above are no counts; millions of those below still add up to 63 bits."""
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -32,7 +34,7 @@ def count_of(record: Any, key: str) -> int:
     value = record.get(key) if isinstance(record, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
-    return int(value) if 0 <= value < 1 << 53 else 0
+    return int(value) if 0 <= value < _COUNT_LIMIT else 0
 
 
 def id_of(record: Any, *keys: str) -> str:

@@ -1,8 +1,10 @@
 """From paths to sessions: which files there are, what each is, and what it holds."""
 
 import os
+import stat
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,6 +16,8 @@ from pipelines.sources.log_file import LogFile, UnreadableError
 from pipelines.sources.openai_chat import OpenAIChat
 from pipelines.sources.reading import FileReading, Source
 from pipelines.sources.recognition import is_metadata, likely_format
+
+_SHOWN_PATH = 200
 
 FORMATS: Mapping[str, Source] = MappingProxyType(
     # The first that recognises a file reads it: the particular before the general.
@@ -29,14 +33,20 @@ def read_file(path: Path, *, format_name: str | None = None) -> FileReading:
     """
     if format_name is not None and format_name not in FORMATS:
         raise BadInputError(f"unknown format {format_name!r}; known are {', '.join(FORMATS)}")
+    log = LogFile(path)
+    return replace(_read_guarded(log, format_name), stamp=log.stamp)
+
+
+def _read_guarded(log: LogFile, format_name: str | None) -> FileReading:
+    path = log.path
     try:
-        return read_log(LogFile(path), format_name)
+        return read_log(log, format_name)
     except UnreadableError as error:
         return FileReading(path, "unreadable", detail=str(error))
     except MemoryError:
         return FileReading(path, "unreadable", detail="too large for the memory of this machine")
     except Exception as error:  # noqa: BLE001 - the edge of one file: the others must be read
-        return FileReading(path, "unreadable", format_name, detail=_where(error))
+        return FileReading(path, "unreadable", format_name, detail=failure_place(error))
 
 
 def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
@@ -65,31 +75,59 @@ def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """Every regular file at or below the paths, hidden folders included, sorted.
 
-    A file that several paths or links lead to comes once. BadInputError for a path that does
-    not exist.
+    A file that several paths or links lead to comes once; one that goes away meanwhile does not
+    come. BadInputError for a path that does not exist or cannot be one.
     """
-    found: dict[tuple[int, int], Path] = {}
+    found: dict[Hashable, Path] = {}
     for path in paths:
-        if not path.exists():
-            raise BadInputError(f"no such file or folder: {path}; check the path")
+        _check_exists(path)
         for file in sorted(_walk(path)):
-            status = file.stat()
-            found.setdefault((status.st_dev, status.st_ino), file)
+            identity = _identity(file)
+            if identity is not None:
+                found.setdefault(identity, file)
     return sorted(found.values())
+
+
+def _check_exists(path: Path) -> None:
+    shown = str(path).encode("utf-8", "backslashreplace").decode()
+    shown = shown if len(shown) <= _SHOWN_PATH else f"{shown[:_SHOWN_PATH]}..."
+    try:
+        exists = path.exists()
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise BadInputError(f"{shown}: {reason}; check the path") from error
+    if not exists:
+        raise BadInputError(f"no such file or folder: {shown}; check the path")
+
+
+def _identity(file: Path) -> Hashable | None:
+    """What tells a regular file from others; None for anything else and for what is gone."""
+    try:
+        status = file.stat()
+    except PermissionError:
+        return str(file)  # listed, so that it is not lost without a word
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def _walk(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
+        return
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(path, followlinks=True):
-        status = Path(folder).stat()
+        try:
+            status = Path(folder).stat()
+        except OSError:
+            folders.clear()
+            continue
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
         folders.sort()
-        yield from (file for name in names if (file := Path(folder, name)).is_file())
+        yield from (Path(folder, name) for name in names)
 
 
 def _detect(log: LogFile) -> Source | None:
@@ -119,7 +157,7 @@ def _stream_detail(log: LogFile) -> str | None:
     return "the compressed stream ends early" if log.is_cut_short else None
 
 
-def _where(error: Exception) -> str:
+def failure_place(error: Exception) -> str:
     """The kind of a failure and the line of code it came from, without the text of either."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"

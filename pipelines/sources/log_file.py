@@ -1,7 +1,9 @@
 """A log file on disk: its bytes, whatever compressed them, as records with their places."""
 
 import gzip
+import hashlib
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +24,16 @@ _CHUNK = 1 << 20
 
 class UnreadableError(Exception):
     """The file cannot be opened or decompressed; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a file was when it was read: size and time from before the first byte was read."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+    """Of the bytes that were read, as they lie on disk."""
 
 
 class Record(NamedTuple):
@@ -64,6 +76,8 @@ class LogFile:
 
     path: Path
     max_bytes: int = MAX_BYTES
+    stamp: Stamp | None = field(default=None, init=False, repr=False)
+    """Of the bytes, once they are read."""
     _lines: "_Lines | None" = field(default=None, init=False, repr=False)
 
     @cached_property
@@ -123,9 +137,15 @@ class LogFile:
     def _decompressed(self) -> tuple[bytes, bool]:
         try:
             with self.path.open("rb") as file:
-                return _decompress(file.read(self.max_bytes + 1), self.max_bytes)
+                status = os.fstat(file.fileno())
+                if status.st_size > self.max_bytes:
+                    raise UnreadableError(f"larger than {self.max_bytes >> 20} MB")
+                raw = file.read(self.max_bytes + 1)
         except OSError as error:
             raise UnreadableError(error.strerror or type(error).__name__) from error
+        digest = hashlib.sha256(raw).hexdigest()
+        self.stamp = Stamp(status.st_size, status.st_mtime_ns, digest)
+        return _decompress(raw, self.max_bytes)
 
     @property
     def _all_lines(self) -> "_Lines":

@@ -1,11 +1,14 @@
 """What a reader of logs takes and gives: the interface that every format implements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from agent_core.session import Session
-from pipelines.sources.log_file import Head, LogFile
+from pipelines.sources.log_file import Head, LogFile, Stamp
+
+READER_VERSION = 1
+"""Goes up with every change of a reader that gives other steps: known files are read anew."""
 
 Status = Literal["read", "unknown", "empty", "metadata", "unreadable"]
 
@@ -43,6 +46,8 @@ class FileReading:
     quarantined: tuple[Quarantined, ...] = ()
     torn_line: int | None = None
     """The last line, when it is cut off in the middle: it waits for its rest."""
+    stamp: Stamp | None = field(default=None, compare=False)
+    """Of the bytes that were read; None where there are none."""
 
 
 class Source(Protocol):

@@ -1,6 +1,5 @@
 """Log files as frames, read on both cores, in bounded batches."""
 
-import fnmatch
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -11,8 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from agent_core.session import Session
+from agent_core.session_log import AGENT_NAME
 from pipelines.config import SourcesConfig
-from pipelines.sources import FileReading, read_file
+from pipelines.sources import FileReading, failure_place, read_file
+from pipelines.stages.exclusion import is_excluded
+from pipelines.stages.file_state import Wanted, file_key
 from pipelines.warehouse.session_rows import header_rows, step_rows
 
 _BATCH_BYTES = 32_000_000
@@ -25,24 +27,25 @@ _PARALLEL_BYTES = 24_000_000
 class FileRows:
     """One file as rows; `reading` carries no sessions any more."""
 
+    path: str
+    """Its key in `source_files`."""
+    forced_format: str | None
     reading: FileReading
     status: str
     """The reading's, or `excluded` where every session of the file is."""
     session_keys: tuple[str, ...]
     headers: pl.DataFrame
     steps: pl.DataFrame
-    excluded_sessions: int
+    excluded_keys: tuple[str, ...]
 
 
-def read_batches(
-    paths: Sequence[Path], sources: SourcesConfig, format_name: str | None = None
-) -> Iterator[list[FileRows]]:
-    """Yield the files in batches small enough for memory, in the order of `paths`."""
-    read = partial(read_rows, sources=sources, format_name=format_name)
-    sizes = [_size(path) for path in paths]
-    batches = _cut(paths, sizes)
-    if sum(sizes) < _PARALLEL_BYTES or len(paths) == 1:
-        yield from ([read(path) for path in batch] for batch in batches)
+def read_batches(files: Sequence[Wanted], sources: SourcesConfig) -> Iterator[list[FileRows]]:
+    """Yield the files in batches small enough for memory, in the order of `files`."""
+    read = partial(read_rows, sources=sources)
+    sizes = [_size(wanted.path) for wanted in files]
+    batches = _cut(files, sizes)
+    if sum(sizes) < _PARALLEL_BYTES or len(files) == 1:
+        yield from ([read(wanted) for wanted in batch] for batch in batches)
         return
     # spawn: a forked child would inherit the threads of Polars and DuckDB.
     context = multiprocessing.get_context("spawn")
@@ -57,38 +60,60 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _cut(paths: Sequence[Path], sizes: Sequence[int]) -> list[list[Path]]:
-    batches: list[list[Path]] = []
+def _cut(files: Sequence[Wanted], sizes: Sequence[int]) -> list[list[Wanted]]:
+    batches: list[list[Wanted]] = []
     room = 0
-    for path, size in zip(paths, sizes, strict=True):
+    for wanted, size in zip(files, sizes, strict=True):
         if not batches or room < size or len(batches[-1]) == _BATCH_FILES:
             batches.append([])
             room = _BATCH_BYTES
-        batches[-1].append(path)
+        batches[-1].append(wanted)
         room -= size
     return batches
 
 
-def read_rows(path: Path, sources: SourcesConfig, format_name: str | None = None) -> FileRows:
+def read_rows(wanted: Wanted, sources: SourcesConfig) -> FileRows:
     """Read one file; sessions of excluded projects are counted and dropped at once."""
-    reading = read_file(path, format_name=format_name)
-    kept = [session for session in reading.sessions if not _is_excluded(session, sources.exclude)]
-    excluded = len(reading.sessions) - len(kept)
-    sessions = [_with_user(session, sources.user) for session in kept]
+    reading = _read(wanted)
+    try:
+        return _as_rows(wanted, reading, sources)
+    except Exception as error:  # noqa: BLE001 - the edge of one file: the others must be read
+        failed = FileReading(
+            wanted.path, "unreadable", detail=failure_place(error), stamp=reading.stamp
+        )
+        return _as_rows(wanted, failed, sources)
+
+
+def _read(wanted: Wanted) -> FileReading:
+    try:
+        str(wanted.path).encode()
+    except UnicodeEncodeError:
+        return FileReading(wanted.path, "unreadable", detail="its name is not UTF-8; rename it")
+    return read_file(wanted.path, format_name=wanted.format_name)
+
+
+def _as_rows(wanted: Wanted, reading: FileReading, sources: SourcesConfig) -> FileRows:
+    excluded = {s.key for s in reading.sessions if is_excluded(s, sources.exclude)}
+    kept = [session for session in reading.sessions if session.key not in excluded]
+    sessions = [_completed(session, sources.user) for session in kept]
     return FileRows(
+        path=file_key(wanted.path),
+        forced_format=wanted.format_name,
         reading=replace(reading, sessions=()),
         status="excluded" if excluded and not kept else reading.status,
         session_keys=tuple(session.key for session in sessions),
         headers=header_rows(sessions),
         steps=step_rows(sessions),
-        excluded_sessions=excluded,
+        excluded_keys=tuple(sorted(excluded)),
     )
 
 
-def _is_excluded(session: Session, patterns: Sequence[str]) -> bool:
-    names = [session.source_path, *([session.project] if session.project else [])]
-    return any(fnmatch.fnmatch(name, pattern) for name in names for pattern in patterns)
+def _completed(session: Session, user: str | None) -> Session:
+    """The session with the user of the configuration, and the version for a release unstated.
 
-
-def _with_user(session: Session, user: str | None) -> Session:
-    return session if session.user or not user else replace(session, user=user)
+    The bundled agent states its release, or there is none: its version says nothing of prompts.
+    """
+    release = session.release
+    if release is None and session.agent != AGENT_NAME:
+        release = session.agent_version
+    return replace(session, user=session.user or user, release=release)

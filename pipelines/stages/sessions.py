@@ -7,6 +7,7 @@ import duckdb
 
 from pipelines.config import SelectConfig
 from pipelines.context import Context
+from pipelines.stages.step_order import order_steps
 from pipelines.warehouse import transaction
 
 # A step with one content id in several sessions belongs to the session that started first.
@@ -54,9 +55,11 @@ WHERE NOT is_copied_context AND conversion_of IS NULL
 GROUP BY coalesce('call ' || api_call_id, session_key || ' ' || source_ref);
 
 CREATE OR REPLACE TEMP TABLE tokens AS
-SELECT session_key, sum(input_tokens)::BIGINT AS input_tokens,
-       sum(cached_tokens)::BIGINT AS cached_tokens, sum(output_tokens)::BIGINT AS output_tokens,
-       sum(reasoning_tokens)::BIGINT AS reasoning_tokens, sum(cost_usd) AS cost_usd
+SELECT session_key, TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+       TRY_CAST(sum(cached_tokens) AS BIGINT) AS cached_tokens,
+       TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+       TRY_CAST(sum(reasoning_tokens) AS BIGINT) AS reasoning_tokens,
+       CASE WHEN isfinite(fsum(cost_usd)) THEN fsum(cost_usd) END AS cost_usd
 FROM calls GROUP BY session_key;
 
 CREATE OR REPLACE TEMP TABLE counted AS
@@ -96,7 +99,7 @@ SELECT session_key, coalesce(counted.steps, 0) AS steps,
             WHEN counted.steps < $min_steps THEN 'fewer steps than min_steps'
             WHEN NOT is_autonomous AND counted.person_turns < $min_user_turns
                 THEN 'fewer turns of the person than min_user_turns'
-            WHEN tokens.input_tokens + tokens.output_tokens > $max_tokens
+            WHEN tokens.input_tokens::HUGEINT + tokens.output_tokens > $max_tokens
                 THEN 'more tokens than max_tokens'
        END AS exclusion
 FROM sessions LEFT JOIN counted USING (session_key) LEFT JOIN tokens USING (session_key)
@@ -133,6 +136,7 @@ def summarise_sessions(context: Context) -> dict[str, int]:
     with context.warehouse() as connection, transaction(connection):
         connection.execute(_CONVERSIONS)
         connection.execute(_OWNERSHIP)
+        order_steps(connection)
         connection.execute(_COUNTS)
         _summarise(connection, context.config.select)
         connection.execute(_RELEASES)

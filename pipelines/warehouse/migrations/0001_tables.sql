@@ -11,8 +11,18 @@ CREATE TABLE source_files (
     records BIGINT NOT NULL DEFAULT 0,
     quarantined BIGINT NOT NULL DEFAULT 0,
     session_keys VARCHAR[] NOT NULL DEFAULT [],
+    forced_format VARCHAR,            -- what it was read as by --format; null: by its content
+    reader_version BIGINT NOT NULL DEFAULT 0,   -- of the readers; another: to be read again
+    sources_hash VARCHAR NOT NULL DEFAULT '',   -- of [sources] exclude and user; likewise
     first_seen TIMESTAMPTZ NOT NULL,
     last_read TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE file_sessions (          -- what each file holds of each session
+    path VARCHAR NOT NULL,
+    session_key VARCHAR NOT NULL,
+    source_refs VARCHAR[] NOT NULL,   -- its steps, in the order of the file
+    PRIMARY KEY (path, session_key)
 );
 
 CREATE TABLE sessions (
@@ -55,7 +65,7 @@ CREATE TABLE sessions (
 CREATE TABLE steps (
     session_key VARCHAR NOT NULL,
     source_ref VARCHAR NOT NULL,
-    position BIGINT NOT NULL,
+    position BIGINT NOT NULL,         -- in the session, over all of its files
     source_path VARCHAR NOT NULL,
     source VARCHAR NOT NULL,          -- system, user, agent
     text VARCHAR NOT NULL,

@@ -1,0 +1,131 @@
+"""What the warehouse keeps of each file: its row, what it holds of each session, broken records."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+import polars as pl
+
+from pipelines.stages.file_state import Manner
+from pipelines.stages.reading import FileRows
+from pipelines.warehouse import query, replace_rows
+
+_FILE: dict[str, pl.DataType] = {
+    "path": pl.String(),
+    "status": pl.String(),
+    "format": pl.String(),
+    "detail": pl.String(),
+    "size": pl.Int64(),
+    "mtime_ns": pl.Int64(),
+    "sha256": pl.String(),
+    "records": pl.Int64(),
+    "quarantined": pl.Int64(),
+    "session_keys": pl.List(pl.String()),
+    "forced_format": pl.String(),
+    "reader_version": pl.Int64(),
+    "sources_hash": pl.String(),
+    "last_read": pl.Datetime("us", "UTC"),
+}
+_QUARANTINE: dict[str, pl.DataType] = {
+    "path": pl.String(),
+    "place": pl.String(),
+    "reason": pl.String(),
+    "seen_at": pl.Datetime("us", "UTC"),
+}
+_OF_A_SESSION = ("sessions", "judgements", "moments", "facet_values")
+
+
+def write_files(
+    connection: duckdb.DuckDBPyConnection,
+    batch: Sequence[FileRows],
+    manner: Manner,
+    now: datetime,
+) -> None:
+    """Write the rows of the files and take away the steps that they held before.
+
+    A file that could not be read now keeps all of it, and only says so.
+    """
+    _write_unreadable(connection, [r for r in batch if r.status == "unreadable"], manner, now)
+    read = [rows for rows in batch if rows.status != "unreadable"]
+    paths = [rows.path for rows in read]
+    for table, column in (
+        ("steps", "source_path"),
+        ("quarantine", "path"),
+        ("file_sessions", "path"),
+    ):
+        connection.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [paths])
+    seen = query(connection, "SELECT path, first_seen FROM source_files")
+    files = _file_frame(read, manner, now).join(seen, on="path", how="left")
+    files = files.with_columns(pl.coalesce("first_seen", "last_read").alias("first_seen"))
+    replace_rows(connection, "source_files", files)
+    _write_contents(connection, read, now)
+
+
+def forget_sessions(connection: duckdb.DuckDBPyConnection, session_keys: Sequence[str]) -> None:
+    """Take away those of the sessions that no file holds any more, with all that follows."""
+    gone = query(
+        connection,
+        "SELECT unnest(?::VARCHAR[]) AS session_key "
+        "EXCEPT SELECT unnest(session_keys) FROM source_files",
+        [list(session_keys)],
+    )["session_key"].to_list()
+    for table in _OF_A_SESSION:
+        connection.execute(f"DELETE FROM {table} WHERE session_key IN (SELECT unnest(?))", [gone])
+
+
+def _write_unreadable(
+    connection: duckdb.DuckDBPyConnection, batch: Sequence[FileRows], manner: Manner, now: datetime
+) -> None:
+    if not batch:
+        return
+    connection.register("incoming", _file_frame(batch, manner, now).to_arrow())
+    connection.execute(
+        """
+        INSERT INTO source_files BY NAME
+        SELECT *, last_read AS first_seen FROM incoming
+        ON CONFLICT (path) DO UPDATE SET
+            status = excluded.status, detail = excluded.detail, last_read = excluded.last_read
+        """
+    )
+    connection.unregister("incoming")
+
+
+def _write_contents(
+    connection: duckdb.DuckDBPyConnection, batch: Sequence[FileRows], now: datetime
+) -> None:
+    broken = [
+        (rows.path, place, reason, now)
+        for rows in batch
+        for place, reason in {q.place: q.reason for q in rows.reading.quarantined}.items()
+    ]
+    replace_rows(connection, "quarantine", pl.DataFrame(broken, schema=_QUARANTINE, orient="row"))
+    for rows in batch:
+        held = rows.steps.group_by("session_key", maintain_order=True).agg(
+            pl.col("source_ref").alias("source_refs")
+        )
+        replace_rows(
+            connection, "file_sessions", held.with_columns(pl.lit(rows.path).alias("path"))
+        )
+
+
+def _file_frame(batch: Sequence[FileRows], manner: Manner, now: datetime) -> pl.DataFrame:
+    rows = [_file_row(rows, manner, now) for rows in batch]
+    return pl.DataFrame(rows, schema=_FILE, orient="row")
+
+
+def _file_row(rows: FileRows, manner: Manner, now: datetime) -> tuple[object, ...]:
+    reading, stamp = rows.reading, rows.reading.stamp
+    return (
+        rows.path,
+        rows.status,
+        reading.format,
+        reading.detail,
+        *((stamp.size, stamp.mtime_ns, stamp.sha256) if stamp else (0, 0, None)),
+        reading.records,
+        len(reading.quarantined),
+        list(rows.session_keys),
+        rows.forced_format,
+        manner.reader_version,
+        manner.sources_hash,
+        now,
+    )

@@ -1,0 +1,172 @@
+"""Which files must be read: what they are now beside what they were when they were read last.
+
+Everything that looks at the disk happens here, outside the warehouse's lock.
+"""
+
+import hashlib
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from pipelines.config import SourcesConfig
+from pipelines.sources import READER_VERSION
+
+_HASH_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How files are read in this run: a file that was read otherwise is read again."""
+
+    forced_format: str | None
+    reader_version: int
+    sources_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One row of `source_files`."""
+
+    status: str
+    size: int
+    mtime_ns: int
+    sha256: str | None
+    session_keys: tuple[str, ...]
+    manner: Manner
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to read, by its content or as the format named."""
+
+    path: Path
+    format_name: str | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a run has to do."""
+
+    changed: list[Path] = field(default_factory=list)
+    touched: list[tuple[int, int, str, str]] = field(default_factory=list)
+    """(size, time, path, digest) of files with a new time and the content that is known."""
+    companions: list[str] = field(default_factory=list)
+    """Other files with sessions of the changed ones, which may have taken steps over from them."""
+    to_read: list[Wanted] = field(default_factory=list)
+
+
+def manner_of(sources: SourcesConfig, format_name: str | None) -> Manner:
+    """The manner of a run under this configuration."""
+    told = json.dumps([sorted(sources.exclude), sources.user])
+    return Manner(format_name, READER_VERSION, hashlib.sha256(told.encode()).hexdigest())
+
+
+def file_key(path: Path) -> str:
+    """The path as text; bytes that are no UTF-8 are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def load_known(connection: duckdb.DuckDBPyConnection) -> dict[str, Known]:
+    """All of `source_files` by path."""
+    rows = connection.execute(
+        "SELECT path, status, size, mtime_ns, sha256, session_keys, forced_format, "
+        "reader_version, sources_hash FROM source_files"
+    ).fetchall()
+    return {
+        path: Known(status, size, time, digest, tuple(keys), Manner(*manner))
+        for path, status, size, time, digest, keys, *manner in rows
+    }
+
+
+def plan_reading(found: Sequence[Path], known: Mapping[str, Known], manner: Manner) -> Plan:
+    """Compare the files with what is known of them; opens those with another size or time."""
+    plan = Plan()
+    for path in found:
+        _compare(path, known.get(file_key(path)), manner, plan)
+    changed = {file_key(path): path for path in plan.changed}
+    plan.companions = sorted(_sharing(changed, known) - changed.keys())
+    plan.to_read = sorted(
+        [
+            *(Wanted(path, manner.forced_format) for path in plan.changed),
+            *(
+                Wanted(Path(name), known[name].manner.forced_format)
+                for name in plan.companions
+                if _is_file(Path(name))
+            ),
+        ],
+        key=lambda wanted: wanted.path,
+    )
+    return plan
+
+
+def record_plan(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """Write new times, and that companions are to be read: a run killed amid them goes on there."""
+    for touched in plan.touched:
+        connection.execute(
+            "UPDATE source_files SET size = ?, mtime_ns = ? WHERE path = ? AND sha256 = ?",
+            list(touched),
+        )
+    connection.execute(
+        "UPDATE source_files SET mtime_ns = -1, sha256 = NULL WHERE path IN (SELECT unnest(?))",
+        [plan.companions],
+    )
+
+
+def _compare(path: Path, before: Known | None, manner: Manner, plan: Plan) -> None:
+    if before is None or before.manner != manner or before.status == "unreadable":
+        plan.changed.append(path)
+        return
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # gone since it was listed: what it held stays
+        return
+    except OSError:
+        plan.changed.append(path)
+        return
+    if (before.size, before.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        return
+    if before.sha256 is not None and before.sha256 == _digest(path):
+        plan.touched.append((status.st_size, status.st_mtime_ns, file_key(path), before.sha256))
+    else:
+        plan.changed.append(path)
+
+
+def _sharing(names: Iterable[str], known: Mapping[str, Known]) -> set[str]:
+    """The files known and every file that shares a session with one of them, and so on."""
+    holders: dict[str, list[str]] = defaultdict(list)
+    for name, file in known.items():
+        for key in file.session_keys:
+            holders[key].append(name)
+    reached: set[str] = set()
+    pending = [name for name in names if name in known]
+    while pending:
+        name = pending.pop()
+        if name not in reached:
+            reached.add(name)
+            pending += [other for key in known[name].session_keys for other in holders.pop(key, [])]
+    return reached
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True  # to be listed as unreadable
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_HASH_CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return None
+    return digest.hexdigest()
