@@ -54,7 +54,7 @@ _CLASS_PATTERNS = tuple((name, re.compile(text, re.IGNORECASE)) for name, text i
 _NORMALISERS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"https?://\S+"), "<url>"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.I), "<id>"),
-    (re.compile(r"(?:[A-Za-z]:)?(?:[\w.@+-]*[/\\])+[\w.@+-]*"), "<path>"),
+    (re.compile(r"(?<![\w.@+-])(?:[A-Za-z]:)?(?:[\w.@+-]*[/\\])+[\w.@+-]*"), "<path>"),
     (re.compile(r"\b0x[0-9a-f]+\b|\b[0-9a-f]{7,40}\b", re.I), "<id>"),
     (re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`"), "<text>"),
     (re.compile(r"\d+(?:\.\d+)?"), "<n>"),
@@ -62,6 +62,7 @@ _NORMALISERS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 _SIGNATURE_CHARS = 160
 _CLASSIFIED_CHARS = 4000
+_LINE_CHARS = 400
 
 
 def classify_error(text: str) -> ErrorClass:
@@ -76,6 +77,7 @@ def error_signature(text: str) -> str:
     telling = next(
         (line for line in lines if _looks_like_an_error(line)), lines[0] if lines else ""
     )
+    telling = telling[:_LINE_CHARS]
     for pattern, replacement in _NORMALISERS:
         telling = pattern.sub(replacement, telling)
     return telling.strip().lower()[:_SIGNATURE_CHARS]

@@ -18,7 +18,8 @@ _PATH_KEYS = frozenset({"file", "file_path", "filename", "filepath", "notebook_p
 _COMMAND_KEYS = frozenset({"cmd", "command", "commands", "input", "patch", "script"})
 _SCANNED_CHARS = 20_000
 """Of one argument: a written file says its imports at the top."""
-_FILE_IN_TEXT = re.compile(r"[\w./@+-]*\w\.([A-Za-z]{1,5})(?![\w.])")
+# A match begins where a run of such characters does, else a long run would be read from each.
+_FILE_IN_TEXT = re.compile(r"(?<![\w./@+-])[\w./@+-]{0,300}\w\.([A-Za-z]{1,5})(?![\w.])")
 _SWITCH = re.compile(
     r"\bgit\s+(?:-C\s+\S+\s+)?(?:switch|checkout)\b(?P<rest>[^\n;|&]*)", re.IGNORECASE
 )

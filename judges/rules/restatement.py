@@ -1,7 +1,8 @@
-"""How much of a turn the person had said before, in any earlier turn."""
+"""How much of a turn the person had said before, in an earlier turn."""
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from importlib import resources
 
 import numpy as np
@@ -34,6 +35,7 @@ def restatement(turn: Turn, earlier: Sequence[Turn], embed: Embed | None = None)
     return max(overlap, _cosine(turn.prose, [t.prose for t in earlier if t.prose], embed))
 
 
+@lru_cache(maxsize=256)  # each turn is read once, and held against the turns after it
 def _content(text: str) -> frozenset[str]:
     lowered = text.lower()[:4_000]
     pairs = {run[i : i + 2] for run in _SPACELESS.findall(lowered) for i in range(len(run) - 1)}

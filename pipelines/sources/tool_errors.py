@@ -18,7 +18,7 @@ _COMMENT = re.compile(
 )
 # What the program says in the person's place when a question is sent back.
 _NO_COMMENT = "The user wants to clarify these questions"
-_COMMENT_END = re.compile(r"\n+Note: The user's next message may contain a correction")
+_COMMENT_END = "\nNote: The user's next message may contain a correction"
 # Codex writes the code into a header that ends with the line "Output:"; what follows is the
 # command's own text, which may say anything.
 _EXIT_CODE = re.compile(
@@ -65,7 +65,7 @@ def is_rejection(content: str) -> bool:
 def rejection_comment(content: str) -> str:
     """What the person said when refusing a call, else an empty string."""
     match = _COMMENT.search(content)
-    comment = _COMMENT_END.split(content[match.end() :], 1)[0].strip() if match else ""
+    comment = content[match.end() :].partition(_COMMENT_END)[0].strip() if match else ""
     return "" if comment.startswith(_NO_COMMENT) else comment
 
 

@@ -1,5 +1,6 @@
 """What a session's log says of its facets, and what becomes of a judge's words."""
 
+import time
 import tomllib
 from typing import Any
 
@@ -197,3 +198,14 @@ def test_what_the_rules_recognise_is_what_the_seed_schema_closes() -> None:
     named = {*known["frameworks"]["plain"], *known["frameworks"]["imported"]}
     assert SEED.known_values("programming_languages") == tuple(sorted(known["languages"]))
     assert SEED.known_values("frameworks") == tuple(sorted(named))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["a", "/", "../", "a.", " ", "QUJD0xyz+/"])
+def test_long_commands_are_read_in_seconds(part: str) -> None:
+    """A megabyte of them."""
+    commands = [_call({"command": part * (20_000 // len(part))}) for _ in range(50)]
+    started = time.monotonic()
+    assert programming_languages(_session(*commands)) == []
+    assert branch_switches(_session(*commands)) == 0
+    assert time.monotonic() - started < 5

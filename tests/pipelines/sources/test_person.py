@@ -1,5 +1,7 @@
 """The person's words among what machines put around them."""
 
+import time
+
 import pytest
 
 from pipelines.sources.person import person_text
@@ -42,3 +44,11 @@ def test_the_words_remain(text: str, words: str) -> None:
 )
 def test_the_comment_of_a_rejection(content: str, comment: str) -> None:
     assert rejection_comment(content) == comment
+
+
+@pytest.mark.slow
+def test_a_comment_of_line_feeds_is_read_in_seconds() -> None:
+    told = "The user doesn't want to proceed with this tool use. the user said: a"
+    started = time.monotonic()
+    assert rejection_comment(told + "\n" * 1_000_000 + "x").endswith("x")
+    assert time.monotonic() - started < 5
