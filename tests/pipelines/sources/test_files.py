@@ -1,6 +1,7 @@
 """Which files there are and what each is, decided by content."""
 
 import json
+import threading
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pipelines.sources import (
     FileReading,
     LogFile,
     Quarantined,
+    Stamp,
     find_files,
     read_file,
     read_log,
@@ -205,6 +207,48 @@ def test_find_files_lists_each_real_file_once(tmp_path: Path) -> None:
 def test_find_files_names_a_missing_path(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"no such file or folder: .*gone; check the path"):
         find_files([tmp_path / "gone"])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("x" * 5000, r"^x{200}\.\.\.: file name too long; check the path$", id="long"),
+        pytest.param("gone\udcff", r"no such file or folder: gone\\udcff; check", id="not-utf-8"),
+    ],
+)
+def test_find_files_names_a_path_that_cannot_be_one(name: str, said: str) -> None:
+    with pytest.raises(BadInputError, match=said):
+        find_files([Path(name)])
+
+
+def test_find_files_leaves_out_what_goes_away_meanwhile(tmp_path: Path) -> None:
+    """Files that another process makes and removes all the time."""
+    (tmp_path / "stays").touch()
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            for number in range(50):
+                (tmp_path / f"{number}").touch()
+            for number in range(50):
+                (tmp_path / f"{number}").unlink()
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for _ in range(100):
+            assert tmp_path / "stays" in find_files([tmp_path])
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_stamp_is_of_the_bytes_on_disk(tmp_path: Path) -> None:
+    path = _write(tmp_path, "hello")
+    status = path.stat()
+    digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+    assert read_file(path).stamp == Stamp(5, status.st_mtime_ns, digest)
+    assert read_file(tmp_path / "gone").stamp is None
 
 
 _KEY_NAMES = """

@@ -1,6 +1,8 @@
 """Ingest and sessions: each step once, whatever the order, and nothing lost."""
 
+import gzip
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,16 @@ from typing import Any
 import pytest
 
 from agent_core.errors import BadInputError
+from judges.rules import RulesJudge
 from pipelines.config import Config, SelectConfig, SourcesConfig
 from pipelines.context import Context
+from pipelines.stages.file_rows import write_files
+from pipelines.stages.file_state import Wanted, manner_of
 from pipelines.stages.ingest import ingest
+from pipelines.stages.judgements import judge_sessions
+from pipelines.stages.reading import read_batches
 from pipelines.stages.sessions import summarise_sessions
+from pipelines.stages.step_order import merge_orders
 from pipelines.warehouse import query
 from tests.pipelines.claude_log import answered, said, write_log
 
@@ -24,7 +32,7 @@ def _rows(context: Context, sql: str) -> list[tuple[Any, ...]]:
 
 
 def _everything(context: Context) -> dict[str, list[tuple[Any, ...]]]:
-    tables = ("source_files", "sessions", "steps", "quarantine")
+    tables = ("source_files", "sessions", "steps", "quarantine", "file_sessions")
     return {table: _rows(context, f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
 
 
@@ -164,3 +172,249 @@ def test_a_run_in_two_files_at_other_places_counts_once(
         (3, "a.json"),
         (3, "b.json"),
     ]
+
+
+def _write_json(path: Path, value: object) -> Path:
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+def _with(context: Context, **sources: Any) -> Context:
+    return replace(context, config=Config(sources=SourcesConfig(**sources)))
+
+
+def test_the_stamp_is_of_what_was_read(context: Context, tmp_path: Path) -> None:
+    """A file that grows after its bytes were read is read again."""
+    path = write_log(tmp_path / "a.jsonl", *_FIRST)
+    batches = read_batches([Wanted(path)], SourcesConfig())
+    batch = next(batches)
+    write_log(path, *_FIRST, said("s1", "u3", 2, "Now push."))
+    manner = manner_of(SourcesConfig(), None)
+    with context.warehouse() as connection:
+        write_files(connection, batch, manner, context.clock())
+    assert ingest(context, [path])["files_read"] == 1
+    assert _rows(context, "SELECT count(*) FROM steps") == [(3,)]
+
+
+def test_a_format_that_is_named_later_is_used(context: Context, tmp_path: Path) -> None:
+    path = write_log(tmp_path / "a.jsonl", *_FIRST)
+    ingest(context, [path], format_name="codex")
+    assert _rows(context, "SELECT count(*) FROM sessions") == [(0,)]
+    ingest(context, [path], format_name="claude_code")
+    assert _rows(context, "SELECT session_key FROM sessions") == [("claude_code:s1",)]
+    again = ingest(context, [path], format_name="claude_code")
+    assert again == {"files": 1, "unchanged": 1}
+
+
+def test_a_file_of_an_older_reader_is_read_again(context: Context, tmp_path: Path) -> None:
+    path = write_log(tmp_path / "a.jsonl", *_FIRST)
+    ingest(context, [path])
+    with context.warehouse() as connection:
+        connection.execute("UPDATE source_files SET reader_version = reader_version - 1")
+    assert ingest(context, [path])["files_read"] == 1
+    assert ingest(context, [path]) == {"files": 1, "unchanged": 1}
+
+
+def test_an_unreadable_moment_takes_nothing_away(context: Context, tmp_path: Path) -> None:
+    """A compressed log whose stream is damaged for a while, as a half-written one is."""
+    path = tmp_path / "a.jsonl.gz"
+    lines = "".join(f"{json.dumps(record)}\n" for record in _COPY).encode()
+    path.write_bytes(gzip.compress(lines))
+    ingest(context, [path])
+    path.write_bytes(b"\x1f\x8b damaged")
+    assert ingest(context, [path])["files_unreadable"] == 1
+    assert _rows(context, "SELECT status, detail, session_keys FROM source_files") == [
+        ("unreadable", "damaged compression (BadGzipFile)", ["claude_code:s1"])
+    ]
+    assert _rows(context, "SELECT count(*) FROM steps") == [(4,)]
+    assert ingest(context, [path])["files_unreadable"] == 1
+    path.write_bytes(gzip.compress(lines))
+    ingest(context, [path])
+    assert _rows(context, "SELECT status, detail FROM source_files") == [("read", None)]
+
+
+def test_what_is_excluded_later_goes_and_comes_back(context: Context, tmp_path: Path) -> None:
+    write_log(tmp_path / "a.jsonl", *_FIRST)
+    ingest(context, [tmp_path / "a.jsonl"])
+    summarise_sessions(context)
+    judge_sessions(context, RulesJudge(b"salt"))
+    excluding = _with(context, exclude=["/home/ada"])
+    assert ingest(excluding, [tmp_path / "a.jsonl"])["files_excluded"] == 1
+    for table in ("steps", "sessions", "judgements", "file_sessions"):
+        assert _rows(context, f"SELECT * FROM {table}") == []
+    assert ingest(context, [tmp_path / "a.jsonl"])["sessions_new"] == 1
+
+
+def test_the_user_of_the_configuration_reaches_known_files(
+    context: Context, tmp_path: Path
+) -> None:
+    path = write_log(tmp_path / "a.jsonl", *_FIRST)
+    for user in (None, "ada", "bob"):
+        ingest(_with(context, user=user), [path])
+        assert _rows(context, "SELECT user_id FROM sessions") == [(user,)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "excluded"),
+    [
+        ("/home/ada/shop", True),
+        ("/home/ada/shop/", True),
+        ("/home/ada", True),
+        ("*/shop", True),
+        ("/home/*/shop", True),
+        ("~/shop", True),
+        ("/home/ada/sho", False),
+        ("/home/ada/shop/cart", False),
+    ],
+)
+def test_a_pattern_names_a_folder_and_what_is_below(
+    context: Context,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pattern: str,
+    excluded: bool,
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    path = write_log(tmp_path / "a.jsonl", *_FIRST)
+    counts = ingest(_with(context, exclude=[pattern]), [path])
+    assert counts["sessions_excluded"] == int(excluded)
+
+
+def test_one_hostile_file_stops_nothing(context: Context, tmp_path: Path) -> None:
+    """Arguments nested deeper than can be written, tokens beyond 64 bits, a name not of UTF-8."""
+    call = {"id": "c", "type": "function"}
+    deep = '{"a":' + "[" * 252 + "]" * 252 + "}"
+    chat = [
+        {"role": "user", "content": "Hi."},
+        {"role": "assistant", "content": "",
+         "tool_calls": [{**call, "function": {"name": "f", "arguments": deep}}]},
+    ]  # fmt: skip
+    _write_json(tmp_path / "deep.json", {"messages": chat})
+    answers = [answered("s2", f"v{n}", n % 60, "Yes.", tokens=(1 << 53) - 1) for n in range(2000)]
+    write_log(tmp_path / "tokens.jsonl", said("s2", "v", 0, "Add a test."), *answers)
+    (tmp_path / os.fsdecode(b"x\xff.jsonl")).write_text(json.dumps(_FIRST[0]))
+    write_log(tmp_path / "good.jsonl", *_FIRST)
+    ingest(context, [tmp_path])
+    summarise_sessions(context)
+    rows = _rows(context, "SELECT path, status, detail FROM source_files ORDER BY path")
+    assert [(Path(path).name, status, (detail or "")[:12]) for path, status, detail in rows] == [
+        ("deep.json", "unreadable", "TypeError at"),
+        ("good.jsonl", "read", ""),
+        ("tokens.jsonl", "read", ""),
+        ("x\\xff.jsonl", "unreadable", "its name is "),
+    ]
+    assert _rows(context, "SELECT session_id, steps FROM sessions ORDER BY ALL") == [
+        ("s1", 2),
+        ("s2", 2001),
+    ]
+
+
+def _part(first: int, last: int) -> list[dict[str, Any]]:
+    return [
+        said("s1", f"u{n}", n, "On.") if n % 2 else answered("s1", f"u{n}", n, "Yes.")
+        for n in range(first, last + 1)
+    ]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
+@pytest.mark.parametrize(("archive", "tail"), [((1, 6), (5, 10)), ((1, 4), (3, 12)),
+                                               ((1, 9), (10, 12)), ((1, 2), (3, 12))])  # fmt: skip
+def test_steps_of_several_files_are_in_one_order(
+    context: Context,
+    tmp_path: Path,
+    order: tuple[int, ...],
+    archive: tuple[int, int],
+    tail: tuple[int, int],
+) -> None:
+    files = [
+        write_log(tmp_path / "z-archive.jsonl", *_part(*archive)),
+        write_log(tmp_path / "later.jsonl", *_part(*tail)),
+    ]
+    for number in order:
+        ingest(context, [files[number]])
+        summarise_sessions(context)
+    found = _rows(context, "SELECT source_ref FROM steps ORDER BY position")
+    assert found == [(f"u{n}",) for n in range(1, tail[1] + 1)]
+    before = _everything(context)
+    ingest(context, files)
+    summarise_sessions(context)
+    assert _everything(context) == before
+
+
+def test_orders_are_merged_beside_their_neighbours() -> None:
+    times = dict.fromkeys("abcxyz")
+    assert merge_orders(["abc", "xbyc", "yz"], times) == list("axbyzc")
+
+
+@pytest.mark.parametrize(
+    ("agent", "release"), [("other", "1.2"), ("signals-core", None)], ids=["foreign", "own"]
+)
+def test_a_version_stands_for_a_release_unstated(
+    context: Context, tmp_path: Path, agent: str, release: str | None
+) -> None:
+    steps = [{"step_id": 1, "source": "user", "message": "Hi."},
+             {"step_id": 2, "source": "agent", "message": "Hi."}]  # fmt: skip
+    ingest(context, [_atif(tmp_path, agent, steps)])
+    assert _rows(context, "SELECT agent_version, release FROM sessions") == [("1.2", release)]
+
+
+def _atif(folder: Path, agent: str, steps: list[dict[str, Any]]) -> Path:
+    document = {"schema_version": "ATIF-v1.6", "session_id": "s1", "steps": steps,
+                "agent": {"name": agent, "version": "1.2"}}  # fmt: skip
+    return _write_json(folder / "a.json", document)
+
+
+def test_a_document_that_becomes_a_conversion_is_linked(context: Context, tmp_path: Path) -> None:
+    write_log(tmp_path / "s1.jsonl", *_FIRST)
+    steps = [{"step_id": 1, "source": "user", "message": "Add a test."}]
+    for agent, native in (("other", None), ("claude-code", "claude_code:s1")):
+        _atif(tmp_path, agent, steps)
+        ingest(context, [tmp_path])
+        summarise_sessions(context)
+        linked = _rows(context, "SELECT conversion_of FROM sessions WHERE format = 'atif'")
+        assert linked == [(native,)]
+
+
+def _without_ids(*records: dict[str, Any]) -> list[dict[str, Any]]:
+    """Records that only their lines tell apart."""
+    return [{key: value for key, value in r.items() if key != "uuid"} for r in records]
+
+
+def test_a_copy_stands_when_its_better_is_overwritten(context: Context, tmp_path: Path) -> None:
+    better = write_log(tmp_path / "a.jsonl", *_without_ids(*_FIRST))
+    copy = write_log(tmp_path / "b.jsonl", *_without_ids(*_FIRST))
+    ingest(context, [tmp_path])
+    other = [answered("s9", "", n, "Yes.") for n in range(8)]
+    write_log(better, *_without_ids(*other))
+    ingest(context, [tmp_path])
+    summarise_sessions(context)
+    assert _rows(context, "SELECT session_id, source_path, steps FROM sessions ORDER BY ALL") == [
+        ("s1", str(copy), 2),
+        ("s9", str(better), 8),
+    ]
+
+
+class _KilledError(Exception):
+    """Ends a run where a kill would."""
+
+
+def _kill(_what: str, _done: int, _total: int) -> None:
+    raise _KilledError
+
+
+def test_killed_before_the_companion_the_next_run_reads_it(
+    context: Context, tmp_path: Path
+) -> None:
+    """The file that had taken over a copy's steps is cut; the run ends before it reads the copy."""
+    cut = write_log(tmp_path / "a.jsonl", *_COPY, said("s1", "u5", 4, "Thanks."))
+    write_log(tmp_path / "z.jsonl", *_COPY)
+    ingest(context, [tmp_path])
+    write_log(cut, *_FIRST)
+    for number in range(70):  # more than one batch
+        write_log(tmp_path / f"m{number}.jsonl", said(f"m{number}", f"m{number}", 0, "Hi."))
+    with pytest.raises(_KilledError):
+        ingest(replace(context, progress=_kill), [tmp_path])
+    of_both = "SELECT count(*) FROM steps WHERE session_key = 'claude_code:s1'"
+    assert _rows(context, of_both) == [(2,)]
+    ingest(context, [tmp_path])
+    assert _rows(context, of_both) == [(4,)]
