@@ -2,6 +2,8 @@
 
 SignalsError                 one clear line: what is wrong, with which thing, and the remedy
 ├── BadInputError            a path, option or file that a person gave cannot be used
+├── NoSessionsError          the files given hold no session
+├── NotJudgedError           sessions could not be judged; they are kept as unscored
 ├── ConfigError              signals.toml is wrong
 ├── HomeError                the home cannot be used
 │   ├── LockHeldError        another process writes to the home
@@ -21,6 +23,14 @@ class SignalsError(Exception):
 
 class BadInputError(SignalsError):
     """A path, option or file that a person gave cannot be used."""
+
+
+class NoSessionsError(SignalsError):
+    """The files that a person gave hold no session; the text says what they are."""
+
+
+class NotJudgedError(SignalsError):
+    """Sessions could not be judged; they are kept as unscored, with their reasons."""
 
 
 class ConfigError(SignalsError):

@@ -9,14 +9,11 @@ import duckdb
 
 from pipelines.config import Config
 from pipelines.home import Home
+from pipelines.progress import show_progress
 from pipelines.warehouse import open_warehouse
 
 Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total)."""
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    """Say nothing: the default where nobody watches."""
+"""Called with (what, done, total); total 0 where it is not known."""
 
 
 def _utc_now() -> datetime:
@@ -32,7 +29,7 @@ class Context:
     run_id: str
     verb: str
     clock: Callable[[], datetime] = _utc_now
-    progress: Progress = _silent
+    progress: Progress = show_progress
 
     @contextmanager
     def warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:

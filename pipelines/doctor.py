@@ -5,10 +5,13 @@ import shutil
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Literal, NamedTuple
 
+import duckdb
+
 from agent_core.embedding import Embedder
-from agent_core.errors import SignalsError
+from agent_core.errors import SignalsError, WarehouseError
 from agent_core.sandbox import find_sandbox
 from pipelines.config import Config, load_config
 from pipelines.home import Home
@@ -67,7 +70,19 @@ def _warehouse(home: Home) -> str:
         return "none yet; signals run makes it"
     with home.locked("signals doctor", wait_seconds=5), open_warehouse(home.warehouse) as open_:
         sessions = open_.execute("SELECT count(*) FROM sessions").fetchall()[0][0]
-    return f"{home.warehouse} opens; {sessions} sessions"
+        for (table,) in open_.execute("SHOW TABLES").fetchall():
+            _read_whole(open_, table, home.warehouse)
+    return f"{home.warehouse} can be read; {sessions} sessions"
+
+
+def _read_whole(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+    try:
+        connection.execute(f"SELECT max(hash(t)) FROM {table} AS t").fetchall()
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{path}: table {table} is damaged ({str(error).partition(chr(10))[0]}); move the file "
+            "away and run again: sessions are read anew from the logs"
+        ) from error
 
 
 def _git() -> Finding:

@@ -16,7 +16,7 @@ _DAGSTER_YAML = "telemetry: {enabled: false}\nnux: {enabled: false}\n"
 def run_job_in_process(home: Home, paths: Sequence[Path] = ()) -> str:
     """Execute the job on `paths` and return its run id.
 
-    Raises the SignalsError that stopped it, where one did.
+    Raises the error that stopped it, not Dagster's; KeyboardInterrupt where a person did.
     """
     prepare_dagster(home)
     job = build_definitions(str(home.root)).resolve_job_def(JOB_NAME)
@@ -27,6 +27,8 @@ def run_job_in_process(home: Home, paths: Sequence[Path] = ()) -> str:
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         try:
             result = job.execute_in_process(run_config=run_config, instance=instance)
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         except dg.DagsterError as error:
             raise _cause(error) from error
     return result.run_id
@@ -41,10 +43,10 @@ def prepare_dagster(home: Home) -> None:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The first error of ours in the chain of causes, else the error itself."""
+    """The first error of ours in the chain of causes, else the innermost."""
     found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, SignalsError):
-            return found
+    inner = error
+    while found is not None and not isinstance(found, SignalsError):
+        inner = found
         found = found.__cause__ or getattr(found, "user_exception", None)
-    return error
+    return found or inner

@@ -80,6 +80,7 @@ def _run(context: Context, task_id: str, target: Target) -> PatchOutcome:
     ending: list[tuple[str, str]] = []
 
     def on_state(state: str, reason: str) -> None:
+        context.progress(f"{task_id} {state}", 0, 0)
         if state in _ENDINGS:
             ending.append((state, reason))
             return

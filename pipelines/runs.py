@@ -16,6 +16,7 @@ def run_stage(context: Context, stage: str, work: Callable[[], Counts]) -> dict[
     A stage that fails is recorded as failed, with the class of its error, and the error goes on.
     """
     started = context.clock()
+    context.progress(stage.replace("_", " "), 0, 0)
     try:
         counts = dict(work())
     except HomeError:

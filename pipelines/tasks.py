@@ -132,6 +132,11 @@ def reopen_task(connection: duckdb.DuckDBPyConnection, task_id: str, now: dateti
     if task.state in IN_WORK:
         move_task(connection, task_id, "failed", "the attempt was interrupted", now)
         task = get_task(connection, task_id)
+    if task.state == "proposed":
+        raise BadInputError(
+            f"{task_id}: a pull request waits for a person already; see signals tasks show "
+            f"{task_id}, then signals tasks merged or signals tasks reject"
+        )
     if task.state != "open":
         move_task(connection, task_id, "open", "tried again", now)
     return get_task(connection, task_id)

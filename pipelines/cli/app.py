@@ -15,6 +15,9 @@ import typer
 from agent_core.errors import BadInputError, SignalsError
 from pipelines.cli import agent, care, demo, later, loop_verbs, schema, tasks, views
 from pipelines.cli.options import Options
+from pipelines.progress import end_progress
+
+_INTERRUPTED = "interrupted; what was done is kept, run again to go on"
 
 app = typer.Typer(
     name="signals",
@@ -66,21 +69,39 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code; an error for a person is one line on stderr."""
     try:
+        if "" in arguments:
+            raise BadInputError("an argument is empty: check the quotes and variables")
         app(_globals_first(arguments))
-    except BadInputError as error:
-        return _failed(error, 2)
-    except SignalsError as error:
-        return _failed(error, 1)
     except SystemExit as error:
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        # Typer turns an interrupt into this exit code, without a word.
+        return _failed(_INTERRUPTED, code) if code == 130 else code
     except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        return 1
-    except Exception:  # noqa: BLE001 - the outermost edge
-        traceback.print_exc()  # a fault of ours: the whole of it, for a report
-        return 1
+        return _failed(_INTERRUPTED, 130)
+    except Exception as error:  # noqa: BLE001 - the outermost edge
+        return _ended_by(error)
     return 0
+
+
+def _ended_by(error: Exception) -> int:
+    match error:
+        case BadInputError():
+            return _failed(str(error), 2)
+        case SignalsError():
+            return _failed(str(error), 1)
+        case BrokenPipeError():
+            return 1
+        case OSError():
+            return _failed(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
+    if type(error).__module__.endswith("duckdb"):
+        first = str(error).strip().partition("\n")[0]
+        return _failed(
+            f"the warehouse cannot be used ({first}); signals doctor looks at it; moved away, "
+            "sessions are read anew from the logs",
+            1,
+        )
+    traceback.print_exception(error)  # a fault of ours: the whole of it, for a report
+    return 1
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:
@@ -99,6 +120,7 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
     return hoisted + rest
 
 
-def _failed(error: SignalsError, code: int) -> int:
-    print(f"signals: {' '.join(str(error).split())}", file=sys.stderr)
+def _failed(text: str, code: int) -> int:
+    end_progress()
+    print(f"signals: {' '.join(text.split())}", file=sys.stderr)
     return code

@@ -1,5 +1,6 @@
 """The verb `demo`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,8 @@ def demo(
         _show_proposal(task_id, outcome.pr_path, outcome.reason)
     if not result.outcomes:
         print("\nNothing new: no breach waits for a patch. `make demo ARGS=--fresh` starts over.")
-    print(f"\nDashboard: signals --home {_near(given.demo_home.root)} dashboard")
+    program = _near(Path(sys.argv[0]).absolute())
+    print(f"\nDashboard: {program} --home {_near(given.demo_home.root)} dashboard")
 
 
 def _show_proposal(task_id: str, pull_request: Path | None, reason: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agent_core.errors import NotBuiltError
+from agent_core.errors import NotBuiltError, NotJudgedError
 from pipelines.cli.options import ask_consent, options, print_report
 
 _PATHS = typer.Argument(help="Files or folders with logs.", show_default=False)
@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def run(context: typer.Context, paths: Annotated[list[Path] | None, _PATHS] = None) -> None:
     """Ingest to publish, as the Dagster job; without PATH the known log folders of this user."""
+    from pipelines.inputs import require_sessions
     from pipelines.sources import find_files
 
     given = options(context)
@@ -30,6 +31,8 @@ def run(context: typer.Context, paths: Annotated[list[Path] | None, _PATHS] = No
 
     run_job_in_process(prepared.home, paths or [])
     print_report(given)
+    if paths:
+        require_sessions(prepared, paths)
 
 
 def ingest(
@@ -38,10 +41,13 @@ def ingest(
     format_name: Annotated[
         str | None, typer.Option("--format", help="Read every file as this format.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Stay and read what grows.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Stay and read what grows (not built yet).")
+    ] = False,
 ) -> None:
     """Read logs into the warehouse; what has not changed is not read again."""
     from pipelines import loop
+    from pipelines.inputs import require_sessions
     from pipelines.runs import run_stage
     from pipelines.stages.ingest import ingest as ingest_stage
 
@@ -52,17 +58,21 @@ def ingest(
     counts = run_stage(
         prepared, "ingest", lambda: ingest_stage(prepared, paths, format_name=format_name)
     )
-    counts |= loop.run_stages(prepared, loop.sessions)["sessions"]
-    given.print(counts)
+    selected = loop.run_stages(prepared, loop.sessions)["sessions"]
+    given.print({**counts, **{f"in this home: {name}": n for name, n in selected.items()}})
+    require_sessions(prepared, paths)
 
 
 def judge(
     context: typer.Context,
     judge_name: Annotated[
-        Literal["rules", "llm", "cascade"] | None, typer.Option("--judge", help="Who judges.")
+        Literal["rules", "llm", "cascade"] | None,
+        typer.Option("--judge", help="Who judges (cascade: not built yet)."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Judge at most so many.")] = None,
-    budget_tokens: Annotated[int | None, typer.Option(min=1, help="Stop at so many.")] = None,
+    budget_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Stop at so many (not built yet).")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to send text to the model.")] = False,
 ) -> None:
     """Judge the sessions that have no verdict yet."""
@@ -79,10 +89,10 @@ def judge(
             "the cascade and its token budget are not built yet; use --judge rules or --judge llm, "
             "with --limit N to bound what is sent"
         )
+    judge_ = make_judge(prepared, name)  # first: without a key there is nothing to ask
     if name == "llm":
         config = prepared.config.judge
         ask_consent("the text of sessions", config.base_url, yes=yes or config.consent)
-    judge_ = make_judge(prepared, name)
     loop.run_stages(prepared, loop.sessions)
     counts = run_stage(
         prepared,
@@ -90,7 +100,12 @@ def judge(
         lambda: judge_sessions(prepared, judge_, limit=limit, is_paid=name == "llm"),
     )
     loop.run_stages(prepared, loop.moments)
-    given.print(counts)
+    given.print({"judged": 0, **counts})
+    if counts.get("unscored"):
+        raise NotJudgedError(
+            f"{counts['unscored']} sessions could not be judged and are tried again tomorrow; "
+            "signals export judgements gives the reasons"
+        )
 
 
 def evolve(context: typer.Context) -> None:

@@ -1,7 +1,6 @@
 """Global options, and what every verb is given."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ import typer
 from agent_core.errors import BadInputError
 from pipelines.config import Config, load_config
 from pipelines.home import Home
+from pipelines.progress import end_progress
 
 if TYPE_CHECKING:
     from pipelines.context import Context
@@ -52,12 +52,11 @@ class Options:
         from pipelines.context import Context, new_run_id
 
         home = self.home.prepare()
-        return Context(
-            home, self.config(), new_run_id(datetime.now(UTC)), verb, progress=_show_progress
-        )
+        return Context(home, self.config(), new_run_id(datetime.now(UTC)), verb)
 
     def print(self, result: Any, text: Callable[[], str] | None = None) -> None:
         """Print `result` as JSON where asked for, else the text (default: a line a count)."""
+        end_progress()
         if self.json_output:
             print(json.dumps(result, default=str, ensure_ascii=False))
         else:
@@ -92,11 +91,3 @@ def ask_consent(what: str, endpoint: str, *, yes: bool) -> None:
 
 def _counts(result: Mapping[str, Any]) -> str:
     return "\n".join(f"{name.replace('_', ' '):<42} {value}" for name, value in result.items())
-
-
-def _show_progress(what: str, done: int, total: int) -> None:
-    """One line on a terminal, rewritten; nothing where the output is not watched."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return
-    end = "\n" if done >= total else ""
-    print(f"\r{what}: {done} of {total}", end=end, file=sys.stderr, flush=True)

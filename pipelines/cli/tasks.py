@@ -1,11 +1,14 @@
 """Verbs of patch tasks."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent_core.errors import BadInputError, NotBuiltError
 from pipelines.cli.options import Options, options
+
+if TYPE_CHECKING:
+    from pipelines.context import Context
 
 _TASK = typer.Argument(help="A task's id, see `signals tasks list`.")
 
@@ -117,6 +120,7 @@ def run(
     prepared = given.context("tasks run")
     ids = waiting_task_ids(prepared) if task_id is None else [task_id]
     outcomes = run_tasks(prepared, ids)
+    _publish(prepared)
     given.print(
         {task: {"status": o.status, "reason": o.reason, "branch": o.branch,
                 "pull_request": str(o.pr_path or "")} for task, o in outcomes.items()},
@@ -143,7 +147,15 @@ def _decide(context: typer.Context, task_id: str, *moves: tuple[str, str]) -> No
     with prepared.warehouse() as connection, transaction(connection):
         for state, reason in moves:
             move_task(connection, task_id, state, reason, prepared.clock())
+    _publish(prepared)
     print(f"{task_id}: {moves[-1][0]}")
+
+
+def _publish(prepared: "Context") -> None:
+    """What was decided or attempted shows in report and dashboard at once."""
+    from pipelines import loop
+
+    loop.run_stages(prepared, loop.snapshot)
 
 
 def reject(

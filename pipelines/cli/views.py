@@ -2,10 +2,9 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -21,8 +20,12 @@ def register(app: typer.Typer) -> None:
 
 def report(
     context: typer.Context,
-    html: Annotated[Path | None, typer.Option("--html", help="Write one HTML file.")] = None,
-    digest: Annotated[bool, typer.Option("--digest", help="The day's changes.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write one HTML file (not built yet).")
+    ] = None,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="The day's changes (not built yet).")
+    ] = False,
 ) -> None:
     """What the published snapshot says."""
     if html is not None or digest:
@@ -45,16 +48,18 @@ def export(
 
 
 def dashboard(
-    context: typer.Context, port: Annotated[int, typer.Option(help="On 127.0.0.1.")] = 8501
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8501,
 ) -> None:
     """The dashboards over the published snapshot, on loopback."""
     snapshots = options(context).home.prepare().snapshots
     command = [sys.executable, "-m", "dashboards", str(snapshots), "--port", str(port)]
-    sys.exit(subprocess.call(command))
+    _become(command, dict(os.environ))
 
 
 def dagster(
-    context: typer.Context, port: Annotated[int, typer.Option(help="On 127.0.0.1.")] = 3000
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 3000,
 ) -> None:
     """The Dagster UI with schedule and sensors, on loopback."""
     from pipelines.job import prepare_dagster
@@ -66,4 +71,10 @@ def dagster(
         *(sys.executable, "-m", "dagster", "dev", "-m", "pipelines.dagster_entry"),
         *("-h", "127.0.0.1", "-p", str(port)),
     ]
-    sys.exit(subprocess.call(command, env=environment))
+    _become(command, environment)
+
+
+def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
+    """Run another program in the place of this one, so that signals reach it."""
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)

@@ -1,6 +1,11 @@
 """The command as a person meets it: verbs, exit codes, one line an error."""
 
 import json
+import signal
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +55,8 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         pytest.param(["schema", "accept", "p9"], 2, "no open proposal", id="proposal"),
         pytest.param(["report"], 1, "signals run", id="nothing published"),
         pytest.param(["cluster", "/no/such.jsonl"], 2, "/no/such.jsonl", id="texts"),
-        pytest.param(["judge", "--judge", "llm"], 2, "--yes", id="no consent"),
+        pytest.param(["judge", "--judge", "llm"], 1, "OPENAI_API_KEY", id="neither key nor yes"),
+        pytest.param(["run", ""], 2, "an argument is empty", id="empty argument"),
         pytest.param(["judge", "--judge", "llm", "--yes"], 1, "OPENAI_API_KEY", id="no key"),
         pytest.param(["judge", "--judge", "cascade"], 1, "not built yet", id="cascade"),
         pytest.param(["watch"], 1, "not built yet", id="watch"),
@@ -115,14 +121,72 @@ def test_an_unreachable_endpoint_is_one_line(judged_home: Path, tmp_path: Path) 
     assert _rows("judgements", home) == []
 
 
-def test_a_log_that_is_empty_or_of_no_known_format_is_counted(tmp_path: Path) -> None:
+def test_files_without_a_session_are_counted_and_named(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "empty.jsonl").touch()
     (tmp_path / "logs" / "poem.txt").write_text("roses are red")
-    done = signals("--json", "ingest", tmp_path / "logs", home=tmp_path / "home")
-    counts = json.loads(done.stdout)
-    assert (counts["files"], counts["files_empty"], counts["files_unknown"]) == (2, 1, 1)
-    assert done.returncode == 0
+    for verb in ("ingest", "run"):
+        done = signals("--json", verb, tmp_path / "logs", home=tmp_path / "home")
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1
+        assert "empty.jsonl: empty" in done.stderr
+        assert "poem.txt: unknown" in done.stderr
+        assert "roses" not in done.stderr
+        if verb == "ingest":
+            counts = json.loads(done.stdout)
+            assert (counts["files"], counts["files_empty"], counts["files_unknown"]) == (2, 1, 1)
+
+
+def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    for number in range(300):
+        name = f"s{number}"
+        turns = (said(name, f"{name}-{turn}", turn, "Again, please. " * 50) for turn in range(50))
+        write_log(logs / f"{name}.jsonl", *turns, answered(name, f"{name}-a", 59, "Done."))
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines", "--home", str(tmp_path / "home"), "run", str(logs)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        _wait_for(tmp_path / "home" / "signals.duckdb")
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert told.startswith("signals: interrupted")
+    assert told.count("\n") == 1
+    done = signals("--json", "run", logs, home=tmp_path / "home")
+    assert (done.returncode, len(_rows("sessions", tmp_path / "home"))) == (0, 300)
+
+
+def _wait_for(path: Path, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < until, f"{path} was not made"
+        time.sleep(0.05)
+
+
+def test_the_dashboard_ends_with_the_signal_that_ends_the_command(judged_home: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipelines", "--home", str(judged_home), "dashboard",
+         "--port", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        until = time.monotonic() + 60
+        while not _answers(port):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        process.terminate()
+        process.wait(timeout=30)
+    assert not _answers(port)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _rows(what: str, home: Path) -> list[dict[str, Any]]:

@@ -72,8 +72,10 @@ def test_a_models_verdict_is_kept_and_its_quotation_is_not(tmp_path: Path) -> No
 def test_a_refusal_is_unscored_and_not_asked_again_today(tmp_path: Path) -> None:
     with FakeOpenAI([refusal(), refusal()]) as endpoint:
         home = _home(tmp_path, endpoint)
-        for _ in range(2):
-            assert signals("judge", "--judge", "llm", home=home).returncode == 0
+        first, second = (signals("judge", "--judge", "llm", home=home) for _ in range(2))
+    assert (first.returncode, first.stderr.count("\n")) == (1, 1)
+    assert "1 sessions could not be judged" in first.stderr
+    assert second.returncode == 0
     (row,) = _rows("judgements", home)
     assert (row["status"], row["friction_score"]) == ("unscored", None)
     assert "refus" in row["reason"]
