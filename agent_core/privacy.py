@@ -1,16 +1,19 @@
-"""What may leave a session, and what must be blacked out before a model sees it.
+"""What may leave a session.
 
 `PrivacyFilter` holds model-written text against the session it speaks of: no run of words or
-characters of it, nothing that looks like a path, URL, address, key or code, and no word of it
-that is not an ordinary one. `redact_secrets` takes credentials and addresses out of a text.
+characters of it, nothing that looks like a path, URL, address, key or code, and no word at all
+that is not an ordinary one.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from importlib import resources
 
+from agent_core.redaction import visible
+
+MAX_CHARS = 600
+"""A text that is longer says more than an abstract sentence or two."""
 SHARED_WORDS = 5
 """A run of so many words that the session holds too is a quotation."""
 SHARED_CHARACTERS = 2
@@ -18,16 +21,26 @@ SHARED_CHARACTERS = 2
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _IDENTIFIER = re.compile(r"\w+(?:['’]\w+)*")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)|_")
 _SPACELESS = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
+_TYPOGRAPHY = frozenset("‘’“”–—•·")
 _SENTENCE_START = re.compile(r"(?:\A|[.!?:]\s+)\W*\Z")
 _OPENERS = frozenset(
     {"A", "After", "An", "At", "Before", "In", "It", "No", "On", "Some", "The", "There", "This"}
     | {"Tool", "Tools", "Two", "User", "When", "While"}
 )
-_MIN_PART = 4
+_SMALL_NUMBER = re.compile(r"\d{1,2}|\d{0,1}(?:1st|2nd|3rd|\dth)")
+_NEGATED = re.compile(r"n?'t\Z")
+_ENDING = re.compile(r"'(?:s|re|ve|ll|d|m)?\Z")
+_DIGIT_WORDS = frozenset(
+    {"zero", "oh", "nought", "null", "one", "two", "three", "four", "five", "six", "seven"}
+    | {"eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"}
+    | {"seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty"}
+    | {"seventy", "eighty", "ninety", "hundred", "thousand", "double", "triple"}
+)
+_JOINING = frozenset({"and", "then", "point", "dash", "comma", "dot"})
+_MOST_DIGIT_WORDS = 2
 
 # What no abstract sentence needs; the name is the reason given.
 _FORBIDDEN: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -51,37 +64,6 @@ _FORBIDDEN: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("code", re.compile(r"[`{}<>=;|\\$#^]|\w\(|::|->|\[\w*\]|--\w|\b[a-z]+[A-Z]\w*|\w_\w")),
 )
 
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S
-        ),
-        "[private key]",
-    ),
-    (re.compile(r"(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"), "[secret]"),
-    (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?"), "[secret]"),
-    (
-        re.compile(
-            r"\b(?:sk|pk|rk)[-_](?:[a-z]+[-_])*[A-Za-z0-9_-]{12,}|\bgh[opsur]_\w{16,}|\bgithub_pat_\w{16,}|"
-            r"\bglpat-[\w-]{12,}|\bxox[abeoprs]-[\w-]{10,}|\b(?:AKIA|ASIA)[0-9A-Z]{12,}|\bAIza[\w-]{20,}|"
-            r"\bhf_\w{16,}|\bnpm_\w{20,}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bya29\.[\w-]{16,}|\bdop_v1_\w{20,}"
-        ),
-        "[secret]",
-    ),
-    (re.compile(r"(?<=[Bb]earer )[\w.~+/-]{8,}=*|(?<=[Bb]asic )[A-Za-z0-9+/]{12,}=*"), "[secret]"),
-    (
-        re.compile(
-            r"((?:api[_-]?key|access[_-]?key|secret(?:[_-]?key)?|token|passw(?:or)?d|pwd|credentials?|"
-            r"auth(?:orization)?|client[_-]?secret)[\"']?\s*[:=]\s*[\"']?)(?!\[|bearer |basic )"
-            r"([^\s\"',;]{6,})",
-            re.I,
-        ),
-        r"\1[secret]",
-    ),
-    (re.compile(r"\b(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)[A-Za-z0-9]{32,}\b"), "[secret]"),
-)
-
 
 class PrivacyFilter:
     """Decides whether a text says anything of a session that only the session says.
@@ -98,6 +80,8 @@ class PrivacyFilter:
 
     def check(self, text: str) -> str | None:
         """None when the text may leave, else the reason in words (without the offending text)."""
+        if len(text) > MAX_CHARS:
+            return f"is longer than {MAX_CHARS} characters"
         text = _normalised(text)
         reason = next((name for name, found in _FORBIDDEN if self._forbids(found, text)), None)
         if reason is not None:
@@ -107,7 +91,11 @@ class PrivacyFilter:
         if any(pair in self._raw for pair in _pairs(text)):
             return "shares characters of a script without spaces with the session"
         if any(self._gives_away(match, text) for match in _IDENTIFIER.finditer(text)):
-            return "holds a word of the session that is not an ordinary one"
+            return "holds a word that is not an ordinary one"
+        if not all(c.isascii() or c in _TYPOGRAPHY for c in text):
+            return "holds signs beyond letters, digits and punctuation"
+        if _spells(text):
+            return "spells something out in letters or digits"
         return None
 
     def _forbids(self, pattern: re.Pattern[str], text: str) -> bool:
@@ -124,23 +112,13 @@ class PrivacyFilter:
             return False
         if self._is_a_name(token, opens=bool(_SENTENCE_START.search(text[: match.start()]))):
             return True
-        return any(
-            self._is_of_the_session(part) for part in _parts(token) if not _is_ordinary(part)
-        )
+        return not _is_ordinary(token.casefold())
 
     def _is_a_name(self, token: str, *, opens: bool) -> bool:
         """An ordinary word that the session writes as a name only ("Mark", "Rose")."""
         if not token[0].isupper() or (opens and token in _OPENERS):
             return False
         return token in self._written and token.lower() not in self._written
-
-    def _is_of_the_session(self, part: str) -> bool:
-        """The session holds the unusual word, a longer one around it, or a part of it."""
-        if part in self._unusual:
-            return True
-        return len(part) >= _MIN_PART and any(
-            part in word or (len(word) >= _MIN_PART and word in part) for word in self._unusual
-        )
 
     @cached_property
     def _raw(self) -> str:
@@ -158,20 +136,6 @@ class PrivacyFilter:
             for part in (token, *_WORD.findall(token))
         )
 
-    @cached_property
-    def _unusual(self) -> frozenset[str]:
-        """Words of the session beyond the list, whole and in parts (camelCase, snake_case)."""
-        return frozenset(
-            part for token in self._written for part in _parts(token) if not _is_ordinary(part)
-        )
-
-
-def redact_secrets(text: str) -> str:
-    """The text with credentials, private keys and e-mail addresses taken out."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
 
 @cache
 def ordinary_words() -> frozenset[str]:
@@ -186,10 +150,7 @@ def ordinary_words() -> frozenset[str]:
 
 def _normalised(text: str) -> str:
     """Composed letters without invisible characters, which would hide a match."""
-    text = unicodedata.normalize("NFKC", text).replace("’", "'")
-    if text.isascii():
-        return text
-    return "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return visible(text).replace("’", "'")
 
 
 def _words(text: str) -> Iterator[str]:
@@ -207,18 +168,30 @@ def _pairs(text: str) -> Iterator[str]:
         yield from (run[i : i + SHARED_CHARACTERS] for i in range(max(1, len(run) - 1)))
 
 
-def _parts(token: str) -> Iterator[str]:
-    """The token in lower case, without a genitive, and its parts."""
-    whole = re.sub(r"'s?\Z", "", token)
-    pieces = [piece for piece in _CAMEL.split(whole) if piece]
-    yield whole.casefold()
-    if len(pieces) > 1:
-        yield from (piece.casefold() for piece in pieces)
+def _spells(text: str) -> bool:
+    """Whether letters stand alone side by side, or numbers do, so that they make up another."""
+    words = [word for word in _words(text) if word not in _JOINING]
+    letters = numbers = digit_words = 0
+    for word in words:
+        is_number = word.isdigit()
+        letters = letters + 1 if len(word) == 1 and not is_number else 0
+        counts = is_number or word in _DIGIT_WORDS
+        digit_words = digit_words + 1 if counts else 0
+        numbers = numbers + is_number if counts else 0
+        if letters > 1 or digit_words > _MOST_DIGIT_WORDS or (numbers and digit_words > 1):
+            return True
+    return False
 
 
-def _is_ordinary(part: str) -> bool:
-    """A listed word, a contraction or hyphenation of such, a small number, a single letter."""
-    if len(part) == 1 or (part.isdigit() and len(part) <= 2):
+def _is_ordinary(token: str) -> bool:
+    """A listed word in lower case, also with a genitive or contracted; a small number."""
+    if token in ("a", "i") or _SMALL_NUMBER.fullmatch(token):
         return True
     words = ordinary_words()
-    return part in words or all(piece in words or len(piece) <= 2 for piece in part.split("'"))
+    bases = {token, _ENDING.sub("", token), _NEGATED.sub("", token), token.removesuffix("'t")}
+    return any(base in words and len(base) > 1 for base in bases) or token in (
+        "i'm",
+        "i'd",
+        "i've",
+        "i'll",
+    )

@@ -7,12 +7,11 @@ another step; secrets are redacted; what is left out of a long text is said in i
 import hashlib
 import hmac
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent_core.privacy import redact_secrets
+from agent_core.redaction import redact_secrets, redact_values, visible
 from agent_core.session import Session, Step
 
 WINDOW_CHARS = 120_000
@@ -24,7 +23,6 @@ MAX_TEXT_CHARS = 4_000
 MAX_RESULT_CHARS = 1_200
 
 _OVERLAP_SHARE = 4
-_KEPT = "\n\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +117,28 @@ def _line(number: int, step: Step) -> str:
 
 
 def _arguments(arguments: dict[str, Any]) -> str:
-    return _shown(json.dumps(arguments, ensure_ascii=False), MAX_RESULT_CHARS)
+    """As JSON text; redacted before, since its escapes would hide a secret from the patterns."""
+    redacted = redact_values(_visible_values(arguments))
+    return _cut(json.dumps(redacted, ensure_ascii=False), MAX_RESULT_CHARS)
+
+
+def _visible_values(value: Any) -> Any:
+    """A JSON value whose texts hold no invisible characters."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {visible(str(key)): _visible_values(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_visible_values(inner) for inner in value]
+    return value
 
 
 def _shown(text: str, limit: int) -> str:
-    """Redacted, without control and invisible characters, the middle left out if too long."""
-    text = redact_secrets(text)
-    text = "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in {"Cc", "Cf"})
-    # Unicode line ends would break the line of data although JSON leaves them as they are.
-    text = text.replace("\u2028", "\n").replace("\u2029", "\n")
+    """Without control and invisible characters, redacted, the middle left out if too long."""
+    return _cut(redact_secrets(visible(text)), limit)
+
+
+def _cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     head, tail = text[: limit // 2], text[-limit // 2 :]

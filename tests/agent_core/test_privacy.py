@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.privacy import PrivacyFilter, ordinary_words, redact_secrets
+from agent_core.privacy import PrivacyFilter, ordinary_words
+from agent_core.redaction import redact_secrets
 
 SESSION = [
     "Please make the invoice page of Zylophar faster, Jane Quibbleworth is waiting for it.",
@@ -26,7 +27,10 @@ _REASONS = {
     "holds code",
     "shares a run of 5 words with the session",
     "shares characters of a script without spaces with the session",
-    "holds a word of the session that is not an ordinary one",
+    "holds a word that is not an ordinary one",
+    "holds signs beyond letters, digits and punctuation",
+    "spells something out in letters or digits",
+    "is longer than 600 characters",
 }
 
 
@@ -55,7 +59,7 @@ def test_abstract_text_passes(text: str) -> None:
             "They wanted to MAKE the  invoice,\u200b page of it.",
             "shares a run of 5 words with the session",
         ),
-        ("The file src/app was wrong.", None),
+        ("The file src/app was wrong.", "holds a word that is not an ordinary one"),
         ("The agent edited /etc/passwd there.", "holds a path"),
         ("The agent edited main.py there.", "holds a path"),
         ("The agent read ~/notes there.", "holds a path"),
@@ -68,18 +72,18 @@ def test_abstract_text_passes(text: str) -> None:
         ("The function compute_total failed.", "holds code"),
         ("They ran `ls` there.", "holds code"),
         ("They called total() there.", "holds code"),
-        ("The person Jane complained.", "holds a word of the session that is not an ordinary one"),
-        ("Rose complained.", "holds a word of the session that is not an ordinary one"),
-        ("The zylophar page failed.", "holds a word of the session that is not an ordinary one"),
+        ("The person Jane complained.", "holds a word that is not an ordinary one"),
+        ("Rose complained.", "holds a word that is not an ordinary one"),
+        ("The zylophar page failed.", "holds a word that is not an ordinary one"),
         (
             "The Zylopharian page failed.",
-            "holds a word of the session that is not an ordinary one",
+            "holds a word that is not an ordinary one",
         ),
-        ("Quibbleworth's wish was met.", "holds a word of the session that is not an ordinary one"),
-        ("Order 4711 failed.", "holds a word of the session that is not an ordinary one"),
-        ("Wackernagel complained.", "holds a word of the session that is not an ordinary one"),
-        ("Порфирий complained.", "holds a word of the session that is not an ordinary one"),
-        ("عبدالقدوس complained.", "holds a word of the session that is not an ordinary one"),
+        ("Quibbleworth's wish was met.", "holds a word that is not an ordinary one"),
+        ("Order 4711 failed.", "holds a word that is not an ordinary one"),
+        ("Wackernagel complained.", "holds a word that is not an ordinary one"),
+        ("Порфирий complained.", "holds a word that is not an ordinary one"),
+        ("عبدالقدوس complained.", "holds a word that is not an ordinary one"),
         (
             "김철수 complained.",
             "shares characters of a script without spaces with the session",
@@ -105,6 +109,45 @@ def test_any_run_of_five_words_is_turned_down(start: int, case: str) -> None:
 @given(st.lists(st.text(max_size=40), max_size=5), st.text(max_size=60))
 def test_any_text_gets_an_answer(texts: list[str], text: str) -> None:
     assert PrivacyFilter(texts).check(text) in {None, *_REASONS}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The person asked for a l i c e to be helped.",
+        "The person is called a-i, or a.i, or so.",
+        "The matter is that of \u0430lice.",
+        "The matter is that of \u00e1lice.",
+        "The matter is that of eci1a.",
+        "The matter is that of ecila.",
+        "The matter is that of Ali ce.",
+        "The matter is that of al'ic'e.",
+        "The code is four seven one one.",
+        "The code is forty seven and eleven.",
+        "The code is 47 11.",
+        "The code is 4-7-1-1.",
+        "The code is four 7.",
+        "The code is 4711.",
+        "The person is happy \U0001f1e6\U0001f1f1.",
+        "The person was pleased. " * 26,
+    ],
+)
+def test_a_disguised_name_is_turned_down(text: str) -> None:
+    assert PrivacyFilter(["Alice Zyxwvut of Nightingale has the PIN 4711"]).check(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The person rejected the second attempt after the tests had been reported as passing.",
+        "The agent didn't stop, it won't, and the person wasn't told that it's done \u2013 really.",
+        "One of the two steps failed twice, in 2 of 12 runs and for the 3rd time.",
+        "The person's and the users' wishes for JavaScript-like behaviour were recognised.",
+        "I was told so. A plan was made.",
+    ],
+)
+def test_ordinary_sentences_pass(text: str) -> None:
+    assert PrivacyFilter(["Alice Zyxwvut"], frozenset({"JavaScript"})).check(text) is None
 
 
 def test_reasons_never_quote() -> None:

@@ -27,6 +27,23 @@ def test_secrets_and_invisible_characters_do_not_leave() -> None:
     assert json.loads(numbered_steps(judged)[0].line)["text"] == "use [secret] and [e-mail]"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["sk-\u200bproj-abcdefghijklmnop1", "ｓｋ-proj-abcdefghijklmnop1", "pass\u00adword=hunter2"],
+)
+def test_what_nobody_sees_hides_no_secret(text: str) -> None:
+    said = json.loads(numbered_steps(session(person(text)))[0].line)["text"]
+    assert said in ("[secret]", "password=[secret]")
+
+
+def test_arguments_are_redacted_before_they_are_json() -> None:
+    call = ("write", {"content": "#\nghp_abcdefghijklmnop0123\n", "password": "abc"}, "ok", None)
+    (said,) = numbered_steps(session(agent("", call)))
+    assert json.loads(said.line)["calls"][0]["arguments"] == json.dumps(
+        {"content": "#\n[secret]\n", "password": "[secret]"}
+    )
+
+
 def test_a_long_text_says_what_is_left_out() -> None:
     line = numbered_steps(session(person("a" * 3_000 + "b" * 3_000)))[0].line
     text = json.loads(line)["text"]
