@@ -1,7 +1,7 @@
 """What the model may answer, as schemas, and how an answer is read."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -36,6 +36,17 @@ class Unusable(Exception):
         self.words = words
 
 
+MAX_MOMENTS = 200
+MAX_TEXT_CHARS = 600
+"""The privacy filter turns down what is longer."""
+
+_Text = Annotated[
+    str, Field(max_length=MAX_TEXT_CHARS, description=f"at most {MAX_TEXT_CHARS} characters")
+]
+# Limits that strict endpoints do not take in a schema; they hold when the answer is read.
+_LIMITS = ("maxItems", "maxLength")
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -51,16 +62,16 @@ class FoundMoment(_Strict):
     step: int
     severity: Severity
     confidence: float = Field(ge=0, le=1)
-    citation: str
+    citation: _Text
 
 
 class FindReply(_Strict):
     """The find pass over one window."""
 
-    summary: str
+    summary: _Text
     intent: Intent
     outcome: Outcome
-    moments: list[FoundMoment]
+    moments: list[FoundMoment] = Field(max_length=MAX_MOMENTS, description=f"at most {MAX_MOMENTS}")
 
 
 class Verdict(_Strict):
@@ -75,7 +86,7 @@ class Verdict(_Strict):
 class VerifyReply(_Strict):
     """The verify pass; one verdict a moment."""
 
-    verdicts: list[Verdict]
+    verdicts: list[Verdict] = Field(max_length=MAX_MOMENTS)
 
 
 class RewriteReply(_Strict):
@@ -86,14 +97,14 @@ class RewriteReply(_Strict):
 
 def find_schema(rubric: Rubric) -> ResponseSchema:
     """The find pass's schema with the rubric's types as the only ones."""
-    schema = FindReply.model_json_schema()
+    schema = _without_limits(FindReply.model_json_schema())
     names = dict.fromkeys([*rubric.names("friction"), *rubric.names("delight")])
     schema["$defs"]["FoundMoment"]["properties"]["type"]["enum"] = list(names)
     return ResponseSchema("moments", schema)
 
 
 def verify_schema() -> ResponseSchema:
-    return ResponseSchema("verdicts", VerifyReply.model_json_schema())
+    return ResponseSchema("verdicts", _without_limits(VerifyReply.model_json_schema()))
 
 
 def rewrite_schema() -> ResponseSchema:
@@ -136,4 +147,15 @@ def _parsed(reply: ModelReply, kind: type[_Reply]) -> _Reply:
     try:
         return kind.model_validate_json(reply.text)
     except ValidationError as error:
-        raise Unusable("bad_json", "it is not JSON of the given schema") from error
+        words = "it is not JSON of the given schema"
+        if any(fault["type"] in ("too_long", "string_too_long") for fault in error.errors()):
+            words = (
+                f"it holds over {MAX_MOMENTS} moments, or a text over {MAX_TEXT_CHARS} characters"
+            )
+        raise Unusable("bad_json", words) from error
+
+
+def _without_limits(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {k: _without_limits(v) for k, v in schema.items() if k not in _LIMITS}
+    return [_without_limits(v) for v in schema] if isinstance(schema, list) else schema

@@ -124,6 +124,9 @@ UNUSABLE = {
     "step": (find(moment(step=99)), "unknown_step"),
     "zero": (find(moment(step=0)), "unknown_step"),
     "type": (find(moment(type="praise")), "unknown_type"),
+    "flood": (find(*[moment()] * 201), "bad_json"),
+    "citation": (find(moment(citation="x" * 601)), "bad_json"),
+    "summary": (find(summary="x" * 601), "bad_json"),
 }
 
 
@@ -233,6 +236,17 @@ def test_autonomous_runs_have_error_events_only() -> None:
     )
     (found,) = judgement.moments
     assert (found.type, found.tool, found.error_class) == ("error_event", "run_command", "timeout")
+
+
+def test_an_answer_that_is_too_long_is_told_so() -> None:
+    _, requests = judge([find(*[moment()] * 201), find()])
+    assert (
+        "over 200 moments, or a text over 600 characters"
+        in (requests[1]["messages"][-1]["content"])
+    )
+    # A strict endpoint turns such keywords down.
+    assert "maxItems" not in json.dumps(requests[0]["response_format"])
+    assert "maxLength" not in json.dumps(requests[0]["response_format"])
 
 
 def test_a_purged_session_costs_nothing() -> None:
