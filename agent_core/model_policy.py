@@ -1,12 +1,17 @@
-"""The policy of a model: the conversation in, its tool calls or its answer out."""
+"""The policy of a model: the conversation in, its tool calls or its answer out.
+
+Secrets are redacted in what is sent; the tools themselves see the files as they are.
+"""
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from agent_core.model import CallRequest, ChatMessage, ChatModel, ModelReply
 from agent_core.plan import show
 from agent_core.policy import Action, AgentState, AgentTurn, UserTurn
+from agent_core.redaction import redact_secrets, redact_values
 from agent_core.session import ToolCall
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
@@ -42,7 +47,7 @@ class ModelPolicy:
 
     def next_action(self, state: AgentState) -> Action:
         """One call of the model; raises what the model raises."""
-        system = f"{self._system}\n## Plan\n{show(state.plan)}\n"
+        system = f"{self._system}\n## Plan\n{_redacted(show(state.plan))}\n"
         messages = compacted([*_conversation(state)], self._context_chars)
         opening = ChatMessage("system", system)
         reply = self._model([opening, *messages], tools=state.toolbox.schemas())
@@ -66,19 +71,24 @@ def compacted(messages: list[ChatMessage], most_chars: int) -> list[ChatMessage]
 def _conversation(state: AgentState) -> Iterator[ChatMessage]:
     for turn in state.turns:
         if isinstance(turn, UserTurn):
-            yield ChatMessage("user", turn.text)
+            yield ChatMessage("user", _redacted(turn.text))
         else:
             yield from _agent_turn(turn)
 
 
 def _agent_turn(turn: AgentTurn) -> Iterator[ChatMessage]:
     calls = tuple(
-        CallRequest(call.call_id, call.name, json.dumps(dict(call.arguments)))
+        CallRequest(call.call_id, call.name, json.dumps(redact_values(call.arguments)))
         for call in turn.action.tool_calls
     )
-    yield ChatMessage("assistant", turn.action.text, calls)
+    yield ChatMessage("assistant", _redacted(turn.action.text), calls)
     for observation in turn.observations:
-        yield ChatMessage("tool", observation.content, call_id=observation.call_id)
+        yield ChatMessage("tool", _redacted(observation.content), call_id=observation.call_id)
+
+
+@lru_cache(maxsize=256)  # the conversation is sent again with each call
+def _redacted(text: str) -> str:
+    return redact_secrets(text)
 
 
 def _action(reply: ModelReply, model: str) -> Action:

@@ -6,6 +6,7 @@ from pathlib import Path
 from agent_core.errors import ModelError
 from agent_core.gates.result import Candidate, Finding
 from agent_core.model import ChatMessage, ResponseSchema
+from agent_core.redaction import redact_values
 
 _PROMPT = Path(__file__).parent / "self_review.md"
 _MOST_CHARS = 60_000
@@ -29,7 +30,7 @@ def review(candidate: Candidate) -> Finding:
         return Finding("unscored", "no model")
     if len(candidate.diff) > _MOST_CHARS:
         return Finding("unscored", f"the diff is longer than {_MOST_CHARS} characters")
-    data = json.dumps({"task": candidate.description, "diff": candidate.diff})
+    data = json.dumps(redact_values({"task": candidate.description, "diff": candidate.diff}))
     messages = [ChatMessage("system", _PROMPT.read_text("utf-8")), ChatMessage("user", data)]
     try:
         reply = candidate.reviewer(messages, response_schema=_SCHEMA)

@@ -18,7 +18,9 @@ _needs_socket = pytest.mark.skipif(
 )
 
 
-def _candidate(reviewer: ChatModel | None, diff: str = "+ limit = 60") -> Candidate:
+def _candidate(
+    reviewer: ChatModel | None, diff: str = "+ limit = 60\n+ghp_abcdefghijklmnop0123"
+) -> Candidate:
     return Candidate(
         changes=(),
         diff=diff,
@@ -55,7 +57,7 @@ def test_the_models_verdict_is_the_gates(answer: Answer, finding: Finding) -> No
     with FakeOpenAI([answer]) as endpoint, OpenAIModel(endpoint.base_url, "fake", "key") as model:
         assert review(_candidate(model)) == finding
         (request,) = endpoint.requests
-    assert "+ limit = 60" in request["messages"][1]["content"]
+    assert "+ limit = 60\\n+[secret]" in request["messages"][1]["content"]
 
 
 @_needs_socket
