@@ -139,9 +139,9 @@ def test_files_without_a_session_are_counted_and_named(tmp_path: Path) -> None:
 
 def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    for number in range(300):
+    for number in range(40):
         name = f"s{number}"
-        turns = (said(name, f"{name}-{turn}", turn, "Again, please. " * 50) for turn in range(50))
+        turns = (said(name, f"{name}-{turn}", turn, "Again, please. " * 50) for turn in range(10))
         write_log(logs / f"{name}.jsonl", *turns, answered(name, f"{name}-a", 59, "Done."))
     with subprocess.Popen(
         [sys.executable, "-m", "pipelines", "--home", str(tmp_path / "home"), "run", str(logs)],
@@ -156,7 +156,7 @@ def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> No
     assert told.startswith("signals: interrupted")
     assert told.count("\n") == 1
     done = signals("--json", "run", logs, home=tmp_path / "home")
-    assert (done.returncode, len(_rows("sessions", tmp_path / "home"))) == (0, 300)
+    assert (done.returncode, len(_rows("sessions", tmp_path / "home"))) == (0, 40)
 
 
 def _wait_for(path: Path, seconds: float = 30) -> None:
