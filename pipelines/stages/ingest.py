@@ -17,6 +17,7 @@ from pipelines.context import Context
 from pipelines.sources import FORMATS, find_files
 from pipelines.stages.file_rows import forget_sessions, write_files
 from pipelines.stages.file_state import Manner, load_known, manner_of, plan_reading, record_plan
+from pipelines.stages.provenance import CoreLogs
 from pipelines.stages.reading import FileRows, read_batches
 from pipelines.warehouse import transaction
 
@@ -39,7 +40,7 @@ def ingest(
         record_plan(connection, plan)
     counts = Counter(files=len(found), unchanged=len(found) - len(plan.changed))
     done = 0
-    for batch in read_batches(plan.to_read, context.config.sources):
+    for batch in read_batches(plan.to_read, context.config.sources, CoreLogs.of(context.home)):
         with context.warehouse() as connection, transaction(connection):
             counts.update(_write(connection, batch, manner, context.clock()))
         done += len(batch)
@@ -60,10 +61,10 @@ def _write(
     steps = pl.concat([rows.steps for rows in batch])
     _write_headers(connection, headers, now)
     _write_steps(connection, steps)
-    forget_sessions(connection, [key for rows in batch for key in rows.excluded_keys])
     sessions_after, steps_after = _count(connection, "sessions"), _count(connection, "steps")
+    forget_sessions(connection, [key for rows in batch for key in rows.excluded_keys])
     counts = Counter(f"files_{rows.status}" for rows in batch)
-    counts["sessions_new"] = max(0, sessions_after - sessions_before)
+    counts["sessions_new"] = sessions_after - sessions_before
     counts["sessions_excluded"] = sum(len(rows.excluded_keys) for rows in batch)
     counts["steps_new"] = max(0, steps_after - steps_before)
     counts["steps_duplicate"] = steps.height - (steps_after - steps_kept)
