@@ -25,6 +25,7 @@ _SPACELESS = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+"
 )
 _TYPOGRAPHY = frozenset("‘’“”–—•·")
+_CAPITAL = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+(?!\w)")
 _SENTENCE_START = re.compile(r"(?:\A|[.!?:]\s+)\W*\Z")
 _OPENERS = frozenset(
     {"A", "After", "An", "At", "Before", "In", "It", "No", "On", "Some", "The", "There", "This"}
@@ -116,7 +117,9 @@ class PrivacyFilter:
 
     def _is_a_name(self, token: str, *, opens: bool) -> bool:
         """An ordinary word that the session writes as a name only ("Mark", "Rose")."""
-        if not token[0].isupper() or (opens and token in _OPENERS):
+        if not token[0].isupper():
+            return token.capitalize() in self._names and token.lower() not in self._written
+        if opens and token in _OPENERS:
             return False
         return token in self._written and token.lower() not in self._written
 
@@ -127,6 +130,11 @@ class PrivacyFilter:
     @cached_property
     def _joined(self) -> str:
         return f" {' '.join(_words(self._raw))} "
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Words that the session writes with a capital in the midst of a sentence."""
+        return frozenset(_CAPITAL.findall(self._raw))
 
     @cached_property
     def _written(self) -> frozenset[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 SECRET = "[secret]"
-_MOST_DEPTH = 60
+MOST_DEPTH = 60
+"""What lies deeper in a JSON value is left out."""
 _NORMALISED_CHARS = 1_024
 """Composed at a time: the time to order a run of combining marks grows with its square."""
 
@@ -55,7 +56,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(discord(?:app)?\.com/api/webhooks/)[\w/-]+", re.I), r"\1[secret]"),
     (
         re.compile(
-            r"(?:(?<![\w-])|(?<=\\[nrt]))eyJ[\w-]{8,4096}\.[\w-]++(?:\.[\w-]++)?",
+            r"(?:(?<![\w-])|(?<=\\[nrt]))eyJ[\w-]{4,4096}\.[\w-]{4,}+(?:\.[\w-]++)?",
         ),
         SECRET,
     ),
@@ -153,7 +154,7 @@ def redact_secrets(text: str) -> str:
 
 def redact_values(value: Any, depth: int = 0) -> Any:
     """A JSON value with every text in it redacted, and all that stands under a secret's name."""
-    if depth > _MOST_DEPTH:
+    if depth > MOST_DEPTH:
         return "[left out]"
     if isinstance(value, str):
         return redact_secrets(value)
@@ -199,7 +200,7 @@ def _names_a_secret(key: str) -> bool:
 
 def _hidden(value: Any, depth: int) -> Any:
     """What stands under a secret's name: every text and number of it."""
-    if depth > _MOST_DEPTH or not isinstance(value, Mapping | list | tuple):
+    if depth > MOST_DEPTH or not isinstance(value, Mapping | list | tuple):
         return value if value is None or isinstance(value, bool) or value == "" else SECRET
     if isinstance(value, Mapping):
         return {redact_secrets(str(key)): _hidden(v, depth + 1) for key, v in value.items()}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent_core.redaction import redact_secrets, redact_values, visible
+from agent_core.redaction import MOST_DEPTH, redact_secrets, redact_values, visible
 from agent_core.session import Session, Step
 
 WINDOW_CHARS = 120_000
@@ -122,14 +122,16 @@ def _arguments(arguments: dict[str, Any]) -> str:
     return _cut(json.dumps(redacted, ensure_ascii=False), MAX_RESULT_CHARS)
 
 
-def _visible_values(value: Any) -> Any:
+def _visible_values(value: Any, depth: int = 0) -> Any:
     """A JSON value whose texts hold no invisible characters."""
     if isinstance(value, str):
         return visible(value)
+    if depth > MOST_DEPTH:
+        return "[left out]"
     if isinstance(value, dict):
-        return {visible(str(key)): _visible_values(inner) for key, inner in value.items()}
+        return {visible(str(k)): _visible_values(v, depth + 1) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_visible_values(inner) for inner in value]
+        return [_visible_values(inner, depth + 1) for inner in value]
     return value
 
 

@@ -120,6 +120,7 @@ def test_any_text_gets_an_answer(texts: list[str], text: str) -> None:
         "The matter is that of \u00e1lice.",
         "The matter is that of eci1a.",
         "The matter is that of ecila.",
+        "The matter is that of nightingale.",
         "The matter is that of Ali ce.",
         "The matter is that of al'ic'e.",
         "The code is four seven one one.",

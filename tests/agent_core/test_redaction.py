@@ -36,6 +36,7 @@ KEY = "sk-proj-abcdefghijklmnopqrstuvwx123"
         ("_ghp_abcdefghijklmnop0123", "_[secret]"),
         ("github_pat_abcdefghijklmnop0123", "[secret]"),
         (r"\neyJhbGciOi1.eyJzdWIiOi.c2ln", r"\n[secret]"),
+        ("eyJhbGciOi.eyJzdWIiOi.sig", "[secret]"),
         (r"{\"password\": \"hunter2\"}", r"{\"password\": \"[secret]\"}"),
         ('password: "correct horse battery"', 'password: "[secret]"'),
         ("Authorization: token abcdef", "Authorization: token [secret]"),

@@ -1,6 +1,7 @@
 """Sessions as delimited data: nothing in them can end the data or forge a step."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,14 @@ def test_arguments_are_redacted_before_they_are_json() -> None:
     assert json.loads(said.line)["calls"][0]["arguments"] == json.dumps(
         {"content": "#\n[secret]\n", "password": "[secret]"}
     )
+
+
+def test_deep_arguments_are_left_out() -> None:
+    deep: list[Any] = []
+    for _ in range(400):
+        deep = [deep]
+    (said,) = numbered_steps(session(agent("", ("write", {"x": deep}, "ok", None))))
+    assert "[left out]" in said.line
 
 
 def test_a_long_text_says_what_is_left_out() -> None:
