@@ -19,6 +19,7 @@ from pipelines.context import Context, new_run_id
 from pipelines.home import Home
 from pipelines.job import run_job_in_process
 from pipelines.patching import run_tasks, waiting_task_ids
+from pipelines.stages.provenance import register_core_logs
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DATA = CHECKOUT / "data"
@@ -43,7 +44,7 @@ def run_demo(home: Home, *, fresh: bool) -> DemoResult:
     """
     prepared = _prepare_home(home, fresh=fresh)
     target = _target(prepared)
-    _register_replay(prepared)
+    _register_samples(prepared)
     run_job_in_process(prepared, [DATA / "samples" / "sessions", DATA / "handmade"])
     outcomes = _patch(prepared, target)
     if outcomes:
@@ -66,15 +67,19 @@ def _prepare_home(home: Home, *, fresh: bool) -> Home:
     return home.prepare()
 
 
-def _register_replay(home: Home) -> None:
-    """Unpack the samples' replay records into the home, once their hashes are found right."""
-    _check_hashes(DATA / "samples")
+def _register_samples(home: Home) -> None:
+    """Vouch for the samples, once their hashes are found right, and unpack their replay records."""
+    recorded = _check_hashes(DATA / "samples")
+    register_core_logs(
+        home, [digest for name, digest in recorded.items() if name.startswith("sessions/")]
+    )
     for packed in sorted((DATA / "samples" / "replay").glob("*.json")):
         if not (home.replay / packed.name).exists():
             unpack_record(packed, home.replay)
 
 
-def _check_hashes(samples: Path) -> None:
+def _check_hashes(samples: Path) -> dict[str, str]:
+    """SHA-256 by file name, as recorded and found. Raises DataError where they differ."""
     lines = (samples / "SHA256SUMS").read_text().splitlines()
     recorded = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     found = {
@@ -90,6 +95,7 @@ def _check_hashes(samples: Path) -> None:
             f"{samples / wrong[0]}: not as recorded in SHA256SUMS ({len(wrong)} such files); "
             "restore it: git checkout data/samples"
         )
+    return recorded
 
 
 def _target(home: Home) -> Target:

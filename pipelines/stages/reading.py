@@ -1,6 +1,8 @@
 """Log files as frames, read on both cores, in bounded batches."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from pipelines.config import SourcesConfig
 from pipelines.sources import FileReading, failure_place, read_file
 from pipelines.stages.exclusion import is_excluded
 from pipelines.stages.file_state import Wanted, file_key
+from pipelines.stages.provenance import CoreLogs, with_sound_names
 from pipelines.warehouse.session_rows import header_rows, step_rows
 
 _BATCH_BYTES = 32_000_000
@@ -39,9 +42,11 @@ class FileRows:
     excluded_keys: tuple[str, ...]
 
 
-def read_batches(files: Sequence[Wanted], sources: SourcesConfig) -> Iterator[list[FileRows]]:
+def read_batches(
+    files: Sequence[Wanted], sources: SourcesConfig, core: CoreLogs
+) -> Iterator[list[FileRows]]:
     """Yield the files in batches small enough for memory, in the order of `files`."""
-    read = partial(read_rows, sources=sources)
+    read = partial(read_rows, sources=sources, core=core)
     sizes = [_size(wanted.path) for wanted in files]
     batches = _cut(files, sizes)
     if sum(sizes) < _PARALLEL_BYTES or len(files) == 1:
@@ -49,8 +54,20 @@ def read_batches(files: Sequence[Wanted], sources: SourcesConfig) -> Iterator[li
         return
     # spawn: a forked child would inherit the threads of Polars and DuckDB.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=2, mp_context=context) as pool:
+    with ProcessPoolExecutor(2, mp_context=context, initializer=_end_with_parent) as pool:
         yield from (list(pool.map(read, batch, chunksize=4)) for batch in batches)
+
+
+def _end_with_parent() -> None:
+    """Let no reader outlive the run that it reads for, when that is killed."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _size(path: Path) -> int:
@@ -72,16 +89,16 @@ def _cut(files: Sequence[Wanted], sizes: Sequence[int]) -> list[list[Wanted]]:
     return batches
 
 
-def read_rows(wanted: Wanted, sources: SourcesConfig) -> FileRows:
+def read_rows(wanted: Wanted, sources: SourcesConfig, core: CoreLogs) -> FileRows:
     """Read one file; sessions of excluded projects are counted and dropped at once."""
     reading = _read(wanted)
     try:
-        return _as_rows(wanted, reading, sources)
+        return _as_rows(wanted, reading, sources, core)
     except Exception as error:  # noqa: BLE001 - the edge of one file: the others must be read
         failed = FileReading(
             wanted.path, "unreadable", detail=failure_place(error), stamp=reading.stamp
         )
-        return _as_rows(wanted, failed, sources)
+        return _as_rows(wanted, failed, sources, core)
 
 
 def _read(wanted: Wanted) -> FileReading:
@@ -92,10 +109,14 @@ def _read(wanted: Wanted) -> FileReading:
     return read_file(wanted.path, format_name=wanted.format_name)
 
 
-def _as_rows(wanted: Wanted, reading: FileReading, sources: SourcesConfig) -> FileRows:
+def _as_rows(
+    wanted: Wanted, reading: FileReading, sources: SourcesConfig, core: CoreLogs
+) -> FileRows:
+    is_core = core.hold(wanted.path, reading.stamp.sha256 if reading.stamp else None)
     excluded = {s.key for s in reading.sessions if is_excluded(s, sources.exclude)}
     kept = [session for session in reading.sessions if session.key not in excluded]
-    sessions = [_completed(session, sources.user) for session in kept]
+    named = [with_sound_names(s, is_core=is_core, path=wanted.path) for s in kept]
+    sessions = [_completed(session, sources.user) for session in named]
     return FileRows(
         path=file_key(wanted.path),
         forced_format=wanted.format_name,

@@ -17,6 +17,7 @@ from pipelines.stages.file_rows import write_files
 from pipelines.stages.file_state import Wanted, manner_of
 from pipelines.stages.ingest import ingest
 from pipelines.stages.judgements import judge_sessions
+from pipelines.stages.provenance import CoreLogs
 from pipelines.stages.reading import read_batches
 from pipelines.stages.sessions import summarise_sessions
 from pipelines.warehouse import query
@@ -185,7 +186,7 @@ def _with(context: Context, **sources: Any) -> Context:
 def test_the_stamp_is_of_what_was_read(context: Context, tmp_path: Path) -> None:
     """A file that grows after its bytes were read is read again."""
     path = write_log(tmp_path / "a.jsonl", *_FIRST)
-    batches = read_batches([Wanted(path)], SourcesConfig())
+    batches = read_batches([Wanted(path)], SourcesConfig(), CoreLogs.of(context.home))
     batch = next(batches)
     write_log(path, *_FIRST, said("s1", "u3", 2, "Now push."))
     manner = manner_of(SourcesConfig(), None)
@@ -316,7 +317,7 @@ def test_a_version_stands_for_a_release_unstated(
 ) -> None:
     steps = [{"step_id": 1, "source": "user", "message": "Hi."},
              {"step_id": 2, "source": "agent", "message": "Hi."}]  # fmt: skip
-    ingest(context, [_atif(tmp_path, agent, steps)])
+    ingest(context, [_atif(context.home.sessions, agent, steps)])
     assert _rows(context, "SELECT agent_version, release FROM sessions") == [("1.2", release)]
 
 

@@ -1,5 +1,6 @@
 """From the shipped sample sessions to breaches, tasks, clusters and facets, stage by stage."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from pipelines.context import Context, new_run_id
 from pipelines.home import Home
 from pipelines.schemas import accept_proposal, current_schema, roll_back, schema_version
 from pipelines.stages.ingest import ingest
+from pipelines.stages.provenance import UNVERIFIED, register_core_logs
 from pipelines.tasks import list_tasks, move_task
 from pipelines.warehouse import query, replace_rows
 from tests.pipelines.conftest import NOW
@@ -38,7 +40,11 @@ def looped(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Contex
     """A home after one run over the samples."""
     home = Home(tmp_path_factory.mktemp("looped") / "home").prepare()
     context = Context(home, Config(), new_run_id(NOW), "test", lambda: NOW)
-    ingest(context, [repository / "data" / "samples" / "sessions"])
+    samples = repository / "data" / "samples" / "sessions"
+    register_core_logs(
+        home, [hashlib.sha256(path.read_bytes()).hexdigest() for path in samples.glob("*.json")]
+    )
+    ingest(context, [samples])
     loop.run_stages(context, *_STAGES)
     return context
 
@@ -75,6 +81,15 @@ def test_a_task_tells_what_the_agent_needs_and_quotes_nobody(looped: Context) ->
     assert task["error_signatures"]
     turns = [row[0] for row in _rows(looped, "SELECT text FROM steps WHERE is_person")]
     assert not [turn for turn in turns if len(turn) > 20 and turn in text[0]]
+
+
+def test_samples_that_nobody_vouched_for_open_no_task(context: Context, repository: Path) -> None:
+    """Whoever writes such logs into a user's folder steers nothing."""
+    ingest(context, [repository / "data" / "samples" / "sessions"])
+    counts = loop.run_stages(context, *_STAGES)
+    assert counts["breaches"]["breaches"] == 6
+    assert counts["patch_tasks"]["opened"] == 0
+    assert {row[0] for row in _rows(context, "SELECT DISTINCT agent FROM sessions")} == {UNVERIFIED}
 
 
 def test_a_second_look_opens_nothing_and_moves_nothing(looped: Context) -> None:
