@@ -6,6 +6,7 @@ from pathlib import Path
 from agent_core.errors import NoSessionsError
 from pipelines.context import Context
 from pipelines.sources import find_files
+from pipelines.stages.file_state import file_key
 from pipelines.warehouse import query
 
 _SHOWN = 3
@@ -13,7 +14,7 @@ _SHOWN = 3
 
 def require_sessions(context: Context, paths: Sequence[Path]) -> None:
     """Raise NoSessionsError where no file below `paths`, read by now, holds a session."""
-    files = [str(path) for path in find_files(paths)]
+    files = [file_key(path) for path in find_files(paths)]
     with context.warehouse() as connection:
         rows = query(
             connection,
@@ -23,7 +24,7 @@ def require_sessions(context: Context, paths: Sequence[Path]) -> None:
         )
     if rows["holds"].any():
         return
-    given = ", ".join(str(path) for path in paths)
+    given = ", ".join(file_key(path) for path in paths)
     found = [
         f"{Path(path).name}: {status}{f' ({detail})' if detail else ''}"
         for path, status, detail in rows.head(_SHOWN).select("path", "status", "detail").iter_rows()

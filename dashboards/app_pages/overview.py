@@ -115,7 +115,8 @@ def _show_judge_quality(snapshot: Snapshot) -> None:
     quality = table(snapshot, "judge_quality")
     if quality.is_empty():
         st.caption(
-            "The judge's accuracy is not measured on your labels yet: `signals calibrate` does it."
+            "The judge's accuracy is not measured on labels of yours: docs/judges.md has it for "
+            "labelled sessions of others."
         )
     else:
         st.dataframe(quality, hide_index=True)

@@ -98,7 +98,7 @@ def citation(kind: str, scene: Scene, tools: frozenset[str]) -> str:
     failure = _failure(scene, tools)
     if not person:
         return _sentence(
-            f"the agent {_agent_did(scene)}, and {failure[0]}"
+            f"the agent {_agent_did(scene)}, {failure[0]}"
             if failure
             else f"the agent {_agent_did(scene)}, and the work did not come to an end"
         )
@@ -114,9 +114,9 @@ def summary(
     turns = sum(view.closing is not None for view in views)
     done = _joined(actions(call.tool for call in calls)) if calls else "answered"
     size = "short" if turns <= _SHORT else "long" if turns > _LONG else "medium"
-    kind = "autonomous run" if session.is_autonomous else f"{size} session"
+    kind = "an autonomous run" if session.is_autonomous else f"a {size} session"
     return (
-        f"{_sentence(f'a {kind} in which the agent {done}')} {_failures(calls)} "
+        f"{_sentence(f'{kind} in which the agent {done}')} {_failures(calls)} "
         f"{_felt(moments)} The outcome is {outcome}."
     )
 

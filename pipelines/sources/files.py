@@ -75,8 +75,9 @@ def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """Every regular file at or below the paths, hidden folders included, sorted.
 
-    A file that several paths or links lead to comes once; one that goes away meanwhile does not
-    come. BadInputError for a path that does not exist or cannot be one.
+    A folder that cannot be entered comes as itself, so that it is listed as unreadable. A file
+    that several paths or links lead to comes once; one that goes away meanwhile does not come.
+    BadInputError for a path that does not exist or cannot be one.
     """
     found: dict[Hashable, Path] = {}
     for path in paths:
@@ -108,7 +109,9 @@ def _identity(file: Path) -> Hashable | None:
         return str(file)  # listed, so that it is not lost without a word
     except OSError:
         return None
-    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+    is_closed_folder = stat.S_ISDIR(status.st_mode) and not os.access(file, os.R_OK | os.X_OK)
+    is_wanted = stat.S_ISREG(status.st_mode) or is_closed_folder
+    return (status.st_dev, status.st_ino) if is_wanted else None
 
 
 def _walk(path: Path) -> Iterator[Path]:
@@ -116,7 +119,12 @@ def _walk(path: Path) -> Iterator[Path]:
         yield path
         return
     seen: set[tuple[int, int]] = set()
-    for folder, folders, names in os.walk(path, followlinks=True):
+    closed: list[Path] = []
+
+    def note(error: OSError) -> None:
+        closed.append(Path(os.fsdecode(error.filename)))
+
+    for folder, folders, names in os.walk(path, onerror=note, followlinks=True):
         try:
             status = Path(folder).stat()
         except OSError:
@@ -128,6 +136,7 @@ def _walk(path: Path) -> Iterator[Path]:
         seen.add((status.st_dev, status.st_ino))
         folders.sort()
         yield from (Path(folder, name) for name in names)
+    yield from closed
 
 
 def _detect(log: LogFile) -> Source | None:

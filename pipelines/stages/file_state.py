@@ -8,7 +8,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -92,7 +92,7 @@ def plan_reading(found: Sequence[Path], known: Mapping[str, Known], manner: Mann
     plan.companions = sorted(_sharing(changed, known) - changed.keys())
     plan.to_read = sorted(
         [
-            *(Wanted(path, manner.forced_format) for path in plan.changed),
+            *(Wanted(path, _format_of(path, known, manner)) for path in plan.changed),
             *(
                 Wanted(Path(name), known[name].manner.forced_format)
                 for name in plan.companions
@@ -102,6 +102,11 @@ def plan_reading(found: Sequence[Path], known: Mapping[str, Known], manner: Mann
         key=lambda wanted: wanted.path,
     )
     return plan
+
+
+def _format_of(path: Path, known: Mapping[str, Known], manner: Manner) -> str | None:
+    before = known.get(file_key(path))
+    return manner.forced_format or (before.manner.forced_format if before else None)
 
 
 def record_plan(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -118,7 +123,7 @@ def record_plan(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
 
 def _compare(path: Path, before: Known | None, manner: Manner, plan: Plan) -> None:
-    if before is None or before.manner != manner or before.status == "unreadable":
+    if before is None or _reads_otherwise(before.manner, manner) or before.status == "unreadable":
         plan.changed.append(path)
         return
     try:
@@ -134,6 +139,12 @@ def _compare(path: Path, before: Known | None, manner: Manner, plan: Plan) -> No
         plan.touched.append((status.st_size, status.st_mtime_ns, file_key(path), before.sha256))
     else:
         plan.changed.append(path)
+
+
+def _reads_otherwise(before: Manner, manner: Manner) -> bool:
+    """A format that was forced once stays until another one is asked for."""
+    sticky = replace(manner, forced_format=manner.forced_format or before.forced_format)
+    return before != sticky
 
 
 def _sharing(names: Iterable[str], known: Mapping[str, Known]) -> set[str]:

@@ -61,6 +61,11 @@ def _write(
     steps = pl.concat([rows.steps for rows in batch])
     _write_headers(connection, headers, now)
     _write_steps(connection, steps)
+    # Until the stage `sessions` has looked again, nothing is known of what these sessions hold.
+    connection.execute(
+        "UPDATE sessions SET content_hash = NULL WHERE session_key IN (SELECT unnest(?))",
+        [headers["session_key"].unique().to_list()],
+    )
     sessions_after, steps_after = _count(connection, "sessions"), _count(connection, "steps")
     forget_sessions(connection, [key for rows in batch for key in rows.excluded_keys])
     counts = Counter(f"files_{rows.status}" for rows in batch)
