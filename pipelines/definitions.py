@@ -143,7 +143,11 @@ def _stamp(path: Path) -> bytes:
     return os.fsencode(path) + f" {status.st_size} {status.st_mtime_ns}".encode()
 
 
-@dg.sensor(job=run_job, minimum_interval_seconds=300)
+@dg.sensor(
+    job=run_job,
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
 def new_logs(
     context: dg.SensorEvaluationContext, signals: SignalsHome
 ) -> dg.SensorResult | dg.SkipReason:

@@ -16,7 +16,7 @@ def claude(kind: str, uuid: str, content: Any = None, **more: Any) -> dict[str, 
         "parentUuid": None,
         "sessionId": "s1",
         "timestamp": "2026-01-01T10:00:00.000Z",
-        "cwd": "/work/shop",
+        "cwd": "/home/ada/shop",
         "version": "2.1.0",
         "isSidechain": False,
     }

@@ -57,7 +57,7 @@ def test_a_whole_session(tmp_path: Path) -> None:
         source_path=path,
         agent="claude-code",
         agent_version="2.1.0",
-        project="/work/shop",
+        project="/home/ada/shop",
         started_at=when,
         ended_at=when,
         steps=(

@@ -17,7 +17,7 @@ def _one(tmp_path: Path, *lines: Any, name: str = "rollout.jsonl") -> Session:
 
 
 def _meta(session_id: str = "c1", **more: Any) -> dict[str, Any]:
-    return codex("session_meta", id=session_id, cwd="/work/shop", cli_version="0.60.0", **more)
+    return codex("session_meta", id=session_id, cwd="/home/ada/shop", cli_version="0.60.0", **more)
 
 
 def _turn(text: str, second: int = 0) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ def test_a_turn_counts_once(tmp_path: Path) -> None:
         tmp_path,
         _meta(),
         spoken("developer", "<permissions instructions>"),
-        spoken("user", "# AGENTS.md instructions for /work/shop"),
+        spoken("user", "# AGENTS.md instructions for /home/ada/shop"),
         spoken("user", "<environment_context>\n</environment_context>"),
         *_turn("List the files"),
         event("agent_message", message="Here"),
@@ -52,7 +52,7 @@ def test_a_turn_counts_once(tmp_path: Path) -> None:
     )
     assert outline(session) == [
         ("line:2", "system", "", "<permissions instructions>"),
-        ("line:3", "system", "", "# AGENTS.md instructions for /work/shop"),
+        ("line:3", "system", "", "# AGENTS.md instructions for /home/ada/shop"),
         ("line:4", "system", "", "<environment_context>\n</environment_context>"),
         ("line:6", "user", "turn", "List the files"),
         ("line:8", "agent", "", "Here"),
@@ -62,7 +62,7 @@ def test_a_turn_counts_once(tmp_path: Path) -> None:
         "codex:c1",
         "codex",
         "0.60.0",
-        "/work/shop",
+        "/home/ada/shop",
     )
 
 
