@@ -73,7 +73,7 @@ def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Every regular file at or below the paths, hidden folders included, sorted.
+    """Every regular file at or below the paths, absolute, hidden folders included, sorted.
 
     A folder that cannot be entered comes as itself, so that it is listed as unreadable. A file
     that several paths or links lead to comes once; one that goes away meanwhile does not come.
@@ -82,7 +82,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     found: dict[Hashable, Path] = {}
     for path in paths:
         _check_exists(path)
-        for file in sorted(_walk(path)):
+        for file in sorted(_walk(path.absolute())):
             identity = _identity(file)
             if identity is not None:
                 found.setdefault(identity, file)

@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def signals(
-    *arguments: str | Path, home: Path, environment: dict[str, str] | None = None
+    *arguments: str | Path,
+    home: Path,
+    environment: dict[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """`signals --home HOME …` without any key of this machine's environment."""
     kept = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")}
@@ -17,5 +20,6 @@ def signals(
         text=True,
         stdin=subprocess.DEVNULL,
         env=kept | {"COLUMNS": "200"} | (environment or {}),
+        cwd=cwd,
         check=False,
     )

@@ -137,6 +137,17 @@ def test_files_without_a_session_are_counted_and_named(tmp_path: Path) -> None:
             assert (counts["files"], counts["files_empty"], counts["files_unknown"]) == (2, 1, 1)
 
 
+def test_a_relative_path_is_the_same_file_from_wherever_it_is_named(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    write_log(logs / "a.jsonl", said("s1", "u1", 0, "Go."), answered("s1", "u2", 1, "Ok."))
+    home = tmp_path / "home"
+    first = signals("run", "logs", home=home, cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    again = signals("--json", "ingest", ".", home=home, cwd=logs)
+    counts = json.loads(again.stdout)
+    assert (again.returncode, counts["files"], counts["unchanged"]) == (0, 1, 1)
+
+
 def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     for number in range(40):
