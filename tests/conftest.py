@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared_data import missing_data, shared_folder
+
 _ROOT = Path(__file__).parent.parent
 
 
@@ -17,10 +19,10 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """The real logs and labels; a test that needs them skips where they are absent, but in CI."""
-    shared = Path(os.environ.get("SIGNALS_SHARED", _ROOT.parent / "shared")).resolve()
-    if (shared / "logs").is_dir():
+    shared = shared_folder()
+    reason = missing_data(shared)
+    if reason is None:
         return shared
-    reason = f"real data not found: SIGNALS_SHARED names {shared}"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

@@ -11,7 +11,6 @@ into each set a fifth of unit vectors in random directions, and asks what `core`
 import argparse
 import csv
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from agent_core.embedding import Embedder
 from facets.clustering import cluster
+from tests.shared_data import benchmark_data, shared_folder
 
 Labels = NDArray[np.int64]
 Matrix = NDArray[np.floating]
@@ -72,16 +72,14 @@ class Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--shared", type=Path, default=os.environ.get("SIGNALS_SHARED", "../shared")
-    )
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--shared", type=Path, default=shared_folder())
+    parser.add_argument("--out", type=Path, default=Path("test-output/clustering.json"))
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args()
     embedder = Embedder()
     rows: list[Row] = []
     planted: list[dict[str, Any]] = []
-    for name, texts, intents in _labelled(options.shared / "labels"):
+    for name, texts, intents in _labelled(benchmark_data(options.shared) / "labels"):
         dataset = _dataset(name, texts, intents, embedder)
         rows += [_measured(dataset, method, options.seeds) for method in METHODS]
         planted.append(_planted(dataset, options.seeds))

@@ -8,7 +8,6 @@ median over the rounds of the ratio of times. Usage:
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import sys
@@ -21,6 +20,7 @@ import duckdb
 import orjson
 
 from pipelines.sources import LogFile, find_files, read_file
+from tests.shared_data import benchmark_data
 
 _FORMATS = ("claude_code", "codex")
 _MEGABYTE = 1_000_000
@@ -45,16 +45,18 @@ def main() -> None:
     for row in _table(figures):
         print(row)
     if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def _options() -> argparse.Namespace:
-    shared = Path(os.environ.get("SIGNALS_SHARED", "../shared"))
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("logs", type=Path, nargs="?", default=shared / "logs")
+    parser.add_argument("logs", type=Path, nargs="?", help="default: the shared logs")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=None)
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path, default=Path("test-output/ingest.json"))
+    options = parser.parse_args()
+    options.logs = options.logs or benchmark_data() / "logs"
+    return options
 
 
 def _line_based(files: Sequence[Path]) -> list[Path]:

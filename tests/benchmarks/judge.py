@@ -8,7 +8,6 @@ bootstrap intervals over sessions. The labels are by two language models, not by
 
 import argparse
 import json
-import os
 import re
 import time
 from collections import defaultdict
@@ -26,6 +25,7 @@ from judges.rules import RulesJudge
 from judges.rules.scoring import shipped_weights
 from judges.verdict import Moment
 from pipelines.sources import read_file
+from tests.shared_data import benchmark_data, shared_folder
 
 LABELS_NOTE = "labels by two language models (not people) on real sessions; rows where both agree"
 MIN_POSITIVES = 20
@@ -58,14 +58,12 @@ class Turn:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--shared", default=os.environ.get("SIGNALS_SHARED", "../shared"), type=Path
-    )
+    parser.add_argument("--shared", default=shared_folder(), type=Path)
     parser.add_argument("--out", default=Path("test-output/judge.json"), type=Path)
     parser.add_argument("--rounds", default=1000, type=int)
     options = parser.parse_args()
     started = time.perf_counter()
-    turns, missing = read_turns(options.shared)
+    turns, missing = read_turns(benchmark_data(options.shared))
     seconds = time.perf_counter() - started
     result = measure(turns, options.rounds) | {
         "labels": LABELS_NOTE,
