@@ -1,5 +1,6 @@
 """The bundled core repairs itself: a clone with planted defects, real sessions, all gates."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,12 +15,16 @@ import pytest
 
 from agent_core.gates.scenario_worker import ScriptedPolicy
 from agent_core.loop import AgentSession
+from agent_core.model import OpenAIModel
+from agent_core.model_policy import ModelPolicy
 from agent_core.patching import PatchOutcome, PatchTask, bundled_target, run_patch_task
 from agent_core.playbook_policy import PlaybookPolicy
+from agent_core.policy import Policy
 from agent_core.recorder import Recorder
 from agent_core.sandbox import Sandbox, find_sandbox
 from agent_core.session_log import LogHeader, SessionLog
 from agent_core.toolkit import Toolbox, Workspace, load_tools
+from tests.fake_openai import FakeOpenAI, json_text, tool_calls
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +75,9 @@ def _session(folder: Path, number: int, sandbox: Sandbox) -> None:
     ).send("work")
 
 
-def _attempt(folder: Path, tool: str, error_class: str) -> PatchOutcome:
+def _attempt(
+    folder: Path, tool: str, error_class: str, policy: Policy | None = None
+) -> PatchOutcome:
     task = PatchTask(
         task_id=f"task-{tool}",
         title=f"{tool}: {error_class} errors",
@@ -83,7 +90,7 @@ def _attempt(folder: Path, tool: str, error_class: str) -> PatchOutcome:
         task,
         target=bundled_target(folder / "clone"),
         home=folder / "home",
-        policy=PlaybookPolicy(),
+        policy=policy or PlaybookPolicy(),
         sandbox=find_sandbox(),
         salt=b"salt",
         clock=lambda: datetime.now(UTC),
@@ -117,7 +124,36 @@ def test_a_planted_defect_is_repaired(
     assert f"- `agent_core/tools/{tool}.toml`: {change}" in outcome.pr_path.read_text()
     changed = _git(patient, "diff", "--name-only", f"main...signals/task-{tool}")
     assert set(changed) <= {f"agent_core/tools/{tool}.toml", "agent_core/prompts/system.md"}
-    assert sum(gate.seconds for gate in outcome.gate_results) < 60
+
+
+def test_a_model_repairs_a_defect_and_reviews_the_patch(patient: Path) -> None:
+    """Over real HTTP: the model reads, edits and submits; its review is a gate of its own."""
+    place = "agent_core/tools/run_command.toml"
+    edit = {
+        "path": place,
+        "old_text": "timeout_seconds = 1\n",
+        "new_text": "timeout_seconds = 45\n",
+    }
+    script = [
+        tool_calls(("read_file", json.dumps({"path": ".signals/task.json"}))),
+        tool_calls(("edit_file", json.dumps(edit))),
+        tool_calls(("submit", json.dumps({"summary": "Commands may take 45 s."}))),
+        json_text({"verdict": "approve", "reason": "the limit was too short"}),
+    ]
+    with (
+        FakeOpenAI(script) as endpoint,
+        OpenAIModel(endpoint.base_url, "scripted", "key", max_retries=0) as model,
+    ):
+        outcome = _attempt(patient, "run_command", "timeout", ModelPolicy(model))
+    statuses = {gate.gate: gate.status for gate in outcome.gate_results}
+    assert statuses == dict.fromkeys(
+        ("scope", "style", "unit tests", "replay", "scenarios", "self-review"), "passed"
+    ), outcome.gate_results
+    assert outcome.status == "proposed"
+    assert "+timeout_seconds = 45" in outcome.diff
+    told = json.dumps(endpoint.requests[1]["messages"])
+    assert "failed_calls" in told
+    assert "timeout_seconds = 45" in json.dumps(endpoint.requests[3]["messages"])
 
 
 _RUN = "import sys; from pathlib import Path; sys.path[:0] = sys.argv[1:2]; \
