@@ -253,6 +253,12 @@ def test_tasks_run_without_a_target_says_so(tmp_path: Path) -> None:
     assert "no git repository" in done.stderr
 
 
+def test_without_git_the_demo_says_so(tmp_path: Path) -> None:
+    done = signals("demo", home=tmp_path / "home", environment={"PATH": str(tmp_path)})
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "git is not installed" in done.stderr
+
+
 def test_the_schema_can_be_shown_and_compared(judged_home: Path) -> None:
     shown = signals("--json", "schema", "show", home=judged_home)
     schema = json.loads(shown.stdout)
