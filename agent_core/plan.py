@@ -11,7 +11,6 @@ Status = Literal["open", "done", "failed"]
 READING = frozenset({"read_file", "list_files", "search"})
 CHANGING = frozenset({"edit_file", "write_file"})
 CHECKING = frozenset({"run_command"})
-ENDING = frozenset({"submit"})
 
 
 @dataclass(frozen=True, slots=True)

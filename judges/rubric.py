@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from agent_core.errors import ConfigError
-from judges.verdict import Polarity, Severity
+from judges.verdict import Polarity
 
 
 class _Strict(BaseModel):
@@ -61,9 +61,6 @@ class Rubric(_Strict):
         """The types of a polarity, in the rubric's order."""
         kinds = self.friction if polarity == "friction" else self.delight
         return tuple(kind.name for kind in kinds)
-
-
-SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high")
 
 
 def load_rubric(path: Path | None = None) -> Rubric:

@@ -78,6 +78,8 @@ def _warehouse(home: Home) -> str:
 def _read_whole(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
     try:
         connection.execute(f"SELECT max(hash(t)) FROM {table} AS t").fetchall()
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         raise WarehouseError(
             f"{path}: table {table} is damaged ({str(error).partition(chr(10))[0]}); move the file "

@@ -5,7 +5,7 @@ import random
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,6 @@ class Part:
     started: str
     """ISO, with a zone."""
     temper: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """For the process that plays it."""
-        return asdict(self)
 
 
 class Walking:

@@ -84,6 +84,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _ended_by(error: Exception) -> int:
+    if _is_interrupt(error):
+        return _failed(_INTERRUPTED, 130)
     match error:
         case BadInputError():
             return _failed(str(error), 2)
@@ -102,6 +104,13 @@ def _ended_by(error: Exception) -> int:
         )
     traceback.print_exception(error)  # a fault of ours: the whole of it, for a report
     return 1
+
+
+def _is_interrupt(error: Exception) -> bool:
+    """Whether it is DuckDB's word for Ctrl-C during a query: either of two errors."""
+    return type(error).__name__ == "InterruptException" or (
+        isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+    )
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:

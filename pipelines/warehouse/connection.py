@@ -18,6 +18,8 @@ def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     try:
         connection = duckdb.connect(path)
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None  # the file is sound, a person wants to stop
     except duckdb.Error as error:
         raise WarehouseError(
             f"{path}: cannot be opened as a warehouse ({_first_line(error)}); move the file away "
@@ -35,6 +37,8 @@ def open_warehouse(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         migrate(connection, path)
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         raise WarehouseError(
             f"{path}: is no warehouse of Signals, or a damaged one ({_first_line(error)}); move "

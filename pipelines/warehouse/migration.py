@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 
 from agent_core.errors import WarehouseError
+from pipelines.warehouse.frames import transaction
 
 _FOLDER = Path(__file__).parent / "migrations"
 _FILES = {int(path.name.split("_")[0]): path for path in sorted(_FOLDER.glob("*.sql"))}
@@ -33,11 +34,6 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, number: int) -> None:
-    connection.begin()
-    try:
+    with transaction(connection):
         connection.execute(_FILES[number].read_text(encoding="utf-8"))
         connection.execute("INSERT INTO schema_migrations (version) VALUES (?)", [number])
-    except duckdb.Error:
-        connection.rollback()
-        raise
-    connection.commit()

@@ -1,5 +1,6 @@
 """The command as a person meets it: verbs, exit codes, one line an error."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -9,8 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from pipelines.cli.app import _ended_by
 from tests.pipelines.claude_log import answered, said, write_log
 from tests.pipelines.cli.command import signals
 
@@ -161,7 +164,7 @@ def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> No
         text=True,
     ) as process:
         _wait_for(tmp_path / "home" / "signals.duckdb")
-        process.send_signal(signal.SIGINT)
+        _interrupt(process)
         told = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert told.startswith("signals: interrupted")
@@ -170,11 +173,33 @@ def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> No
     assert (done.returncode, len(_rows("sessions", tmp_path / "home"))) == (0, 40)
 
 
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C, and again where a library's callback swallowed the first, as a person would."""
+    for _ in range(5):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=3)
+            return
+
+
 def _wait_for(path: Path, seconds: float = 30) -> None:
     until = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < until, f"{path} was not made"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [duckdb.InterruptException("Query interrupted"), RuntimeError("Query interrupted")],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_interrupt_in_a_query_is_no_fault(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DuckDB tells of Ctrl-C by either error, whichever part of it was at work."""
+    assert _ended_by(error) == 130
+    assert capsys.readouterr().err.startswith("signals: interrupted")
 
 
 def test_the_dashboard_ends_with_the_signal_that_ends_the_command(judged_home: Path) -> None:
