@@ -1,6 +1,5 @@
 """The command as a person meets it: verbs, exit codes, one line an error."""
 
-import contextlib
 import json
 import signal
 import socket
@@ -14,6 +13,7 @@ import duckdb
 import pytest
 
 from pipelines.cli.app import _ended_by
+from pipelines.home import Home
 from tests.pipelines.claude_log import answered, said, write_log
 from tests.pipelines.cli.command import signals
 
@@ -152,34 +152,29 @@ def test_a_relative_path_is_the_same_file_from_wherever_it_is_named(tmp_path: Pa
 
 
 def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    logs = tmp_path / "logs"
-    for number in range(40):
-        name = f"s{number}"
-        turns = (said(name, f"{name}-{turn}", turn, "Again, please. " * 50) for turn in range(10))
-        write_log(logs / f"{name}.jsonl", *turns, answered(name, f"{name}-a", 59, "Done."))
-    with subprocess.Popen(
-        [sys.executable, "-m", "pipelines", "--home", str(tmp_path / "home"), "run", str(logs)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        _wait_for(tmp_path / "home" / "signals.duckdb")
-        _interrupt(process)
+    """Ctrl-C while the run waits for the home, so that it meets our code and no library's."""
+    log = write_log(
+        tmp_path / "a.jsonl", said("s1", "u1", 0, "Go."), answered("s1", "u2", 1, "Ok.")
+    )
+    home = Home(tmp_path / "home").prepare()
+    with (
+        home.locked("this test"),
+        subprocess.Popen(
+            [sys.executable, "-m", "pipelines", "--home", str(home.root), "run", str(log)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        _wait_for(home.dagster / "history" / "runs.db")
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert told.startswith("signals: interrupted")
     assert told.count("\n") == 1
-    done = signals("--json", "run", logs, home=tmp_path / "home")
-    assert (done.returncode, len(_rows("sessions", tmp_path / "home"))) == (0, 40)
-
-
-def _interrupt(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C, and again where a library's callback swallowed the first, as a person would."""
-    for _ in range(5):
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=3)
-            return
+    done = signals("--json", "run", log, home=home.root)
+    assert (done.returncode, len(_rows("sessions", home.root))) == (0, 1)
 
 
 def _wait_for(path: Path, seconds: float = 30) -> None:
