@@ -42,12 +42,19 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of one model call; `input` includes `cached`, `output` includes `reasoning`."""
+    """Tokens of one model call; `input` includes `cached` and `cache_write`, `output` includes
+    `reasoning`.
+    """
 
     input: int = 0
     cached: int = 0
+    """Read from a cache."""
     output: int = 0
     reasoning: int = 0
+    cache_write: int = 0
+    """Written to a cache, which some providers charge more for."""
+    cache_write_hour: int = 0
+    """Those of `cache_write` that are kept for an hour, which cost more still."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,20 @@
 """Log formats: from files on disk to sessions in canonical form."""
 
-from pipelines.sources.files import FORMATS, failure_place, find_files, read_file, read_log
+from pipelines.sources.files import failure_place, find_files, read_file, read_log
+from pipelines.sources.formats import FORMATS
 from pipelines.sources.log_file import MAX_BYTES, Head, LogFile, Stamp, UnreadableError
 from pipelines.sources.reading import (
-    READER_VERSION,
     FileReading,
     Parsed,
     Quarantined,
     Source,
     Status,
+    reader_version,
 )
 
 __all__ = [
     "FORMATS",
     "MAX_BYTES",
-    "READER_VERSION",
     "FileReading",
     "Head",
     "LogFile",
@@ -28,4 +28,5 @@ __all__ = [
     "find_files",
     "read_file",
     "read_log",
+    "reader_version",
 ]

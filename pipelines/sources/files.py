@@ -3,26 +3,16 @@
 import os
 import stat
 import traceback
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 from agent_core.errors import BadInputError
-from pipelines.sources.atif import Atif
-from pipelines.sources.claude_code import ClaudeCode
-from pipelines.sources.codex import Codex
-from pipelines.sources.log_file import LogFile, UnreadableError
-from pipelines.sources.openai_chat import OpenAIChat
-from pipelines.sources.reading import FileReading, Source
-from pipelines.sources.recognition import is_metadata, likely_format
+from pipelines.sources.formats import FORMATS
+from pipelines.sources.log_file import Head, LogFile, UnreadableError
+from pipelines.sources.reading import FileReading, Parsed, Source
 
 _SHOWN_PATH = 200
-
-FORMATS: Mapping[str, Source] = MappingProxyType(
-    # The first that recognises a file reads it: the particular before the general.
-    {source.name: source for source in (Atif(), ClaudeCode(), Codex(), OpenAIChat())}
-)
 
 
 def read_file(path: Path, *, format_name: str | None = None) -> FileReading:
@@ -53,7 +43,7 @@ def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
     """The sessions of one opened file; UnreadableError when its bytes cannot be had."""
     if not log.data.strip(b"\0 \t\r\n"):
         return FileReading(log.path, "empty", detail=_stream_detail(log))
-    if format_name is None and is_metadata(log.head):
+    if format_name is None and _is_metadata(log.head):
         return FileReading(log.path, "metadata", detail="stands beside a log; holds no session")
     source = FORMATS[format_name] if format_name else _detect(log)
     if source is None:
@@ -62,9 +52,9 @@ def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
     torn = log.torn_line if log.is_line_based else None
     return FileReading(
         log.path,
-        "read",
+        "part" if parsed.part_of else "read",
         source.name,
-        _read_detail(log, torn, has_sessions=bool(parsed.sessions)),
+        _read_detail(log, torn, parsed),
         len(log.records) if log.is_line_based else 1,
         parsed.sessions,
         parsed.quarantined,
@@ -143,21 +133,29 @@ def _detect(log: LogFile) -> Source | None:
     return next((source for source in FORMATS.values() if source.detect(log.head)), None)
 
 
+def _is_metadata(head: Head) -> bool:
+    """Whether the document is the metadata that a capturing tool put beside a log."""
+    document = head.document
+    return isinstance(document, dict) and "checkpoint_id" in document and "session_id" in document
+
+
 def _unknown_detail(log: LogFile) -> str:
-    name = likely_format(log.data, log.head)
-    if name:
-        return f"looks like {name}; not read yet"
+    if log.head.members:
+        return "a zip archive of a form that is no known log"
     if log.head.document is None and not log.head.records:
         begins = log.data.lstrip()[:1] in (b"{", b"[")
         return "JSON that is broken or cut off" if begins else "not JSON"
     return "JSON of a form that is no known log"
 
 
-def _read_detail(log: LogFile, torn: int | None, *, has_sessions: bool) -> str | None:
+def _read_detail(log: LogFile, torn: int | None, parsed: Parsed) -> str | None:
+    part_of = parsed.part_of
     notes = [
-        None if has_sessions else "no conversation in it",
+        f"part of the conversation that begins in {part_of.name}" if part_of else None,
+        None if parsed.sessions or part_of else "no conversation in it",
         f"line {torn} is cut off and waits for its rest" if torn else None,
         _stream_detail(log),
+        *parsed.notes,
     ]
     return "; ".join(filter(None, notes)) or None
 

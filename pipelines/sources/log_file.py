@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import os
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ MAX_BYTES = 1 << 30
 
 _HEAD_RECORDS = 60
 _HOPELESS_LINES = 3
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _CHUNK = 1 << 20
 
 
@@ -60,6 +61,8 @@ class Head:
     """The first values of a file that holds one JSON value per line; else empty."""
     document: Any = None
     """The value of a file that is one JSON document; None otherwise."""
+    members: tuple[str, ...] = ()
+    """The names in a file that is a zip archive; else empty."""
 
     @property
     def objects(self) -> list[dict[str, Any]]:
@@ -100,10 +103,26 @@ class LogFile:
         except NotJsonError:
             return None
 
+    @cached_property
+    def archive(self) -> zipfile.ZipFile | None:
+        """The zip archive that the file is, else None."""
+        if not self.data.startswith(_ZIP):
+            return None
+        try:
+            return zipfile.ZipFile(io.BytesIO(self.data))
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise UnreadableError("a damaged or unfinished zip archive") from error
+
+    def member(self, name: str) -> bytes:
+        """The decompressed bytes of a file in the archive; KeyError where there is none."""
+        assert self.archive is not None
+        with self.archive.open(name) as file:
+            return _read_stream(file, self.max_bytes)[0]
+
     @property
     def is_line_based(self) -> bool:
         """Whether the file holds one value per line, rather than one document over many."""
-        return bool(self.head.records) or self.head.document is None
+        return bool(self.head.records) or not (self.head.document or self.head.members)
 
     @property
     def records(self) -> list[Record]:
@@ -123,6 +142,8 @@ class LogFile:
     @cached_property
     def head(self) -> Head:
         """The beginning, as detection needs it: only as much as that is decoded."""
+        if self.archive is not None:
+            return Head((), members=tuple(self.archive.namelist()))
         first = _decode_lines(self.data, limit=2)
         begins_whole = bool(first.records) and not first.broken
         # A document over many lines: its lines are not values of their own.

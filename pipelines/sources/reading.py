@@ -1,5 +1,7 @@
 """What a reader of logs takes and gives: the interface that every format implements."""
 
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -7,10 +9,11 @@ from typing import Literal, Protocol
 from agent_core.session import Session
 from pipelines.sources.log_file import Head, LogFile, Stamp
 
-READER_VERSION = 1
-"""Goes up with every change of a reader that gives other steps: known files are read anew."""
+READER_VERSION = 2
+"""Goes up when what all formats share gives other steps: every known file is read anew."""
 
-Status = Literal["read", "unknown", "empty", "metadata", "unreadable"]
+Status = Literal["read", "part", "unknown", "empty", "metadata", "unreadable"]
+Evidence = Literal["real files", "documentation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,10 @@ class Parsed:
 
     sessions: tuple[Session, ...]
     quarantined: tuple[Quarantined, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was unusual about the file, each in words that quote nothing of it."""
+    part_of: Path | None = None
+    """The file that is read for this one too, where a conversation is a folder of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class FileReading:
     path: Path
     status: Status
     format: str | None = None
-    """A key of `FORMATS`; None where the status is not `read`."""
+    """A key of `FORMATS`; None where the status is neither `read` nor `part`."""
     detail: str | None = None
     """Why the file was not read, or what was unusual about it, in words."""
     records: int = 0
@@ -53,7 +60,25 @@ class FileReading:
 class Source(Protocol):
     """One log format. Neither method raises for what a file contains."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the format is called in the tables and by `--format`."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Goes up with every change that gives other steps: its files are read anew."""
+        ...
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the reader was built from and is tested with."""
+        ...
+
+    @property
+    def is_general(self) -> bool:
+        """Whether files of other formats look like it too: it is asked after the others."""
+        ...
 
     def detect(self, head: Head) -> bool:
         """Whether a file that begins like this is of the format."""
@@ -62,3 +87,13 @@ class Source(Protocol):
     def read(self, log: LogFile) -> Parsed:
         """The sessions of a file of the format."""
         ...
+
+
+def reader_version(source: Source | None, all_sources: Iterable[Source]) -> int:
+    """A number that changes when a file must be read anew: one of `source`, or of none.
+
+    A file that no format takes is looked at again when any format is added or changed.
+    """
+    concerned = all_sources if source is None else (source,)
+    told = ";".join(f"{s.name} {s.version}" for s in concerned)
+    return zlib.crc32(f"{READER_VERSION};{told}".encode())

@@ -6,7 +6,7 @@ from datetime import datetime
 import duckdb
 import polars as pl
 
-from pipelines.stages.file_state import Manner
+from pipelines.stages.file_state import Manner, version_for
 from pipelines.stages.reading import FileRows
 from pipelines.warehouse import query, replace_rows
 
@@ -125,7 +125,7 @@ def _file_row(rows: FileRows, manner: Manner, now: datetime) -> tuple[object, ..
         len(reading.quarantined),
         list(rows.session_keys),
         rows.forced_format,
-        manner.reader_version,
+        version_for(reading.format),
         manner.sources_hash,
         now,
     )

@@ -9,12 +9,13 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import duckdb
 
 from pipelines.config import SourcesConfig
-from pipelines.sources import READER_VERSION
+from pipelines.sources import FORMATS, reader_version
 
 _HASH_CHUNK = 1 << 20
 
@@ -24,7 +25,6 @@ class Manner:
     """How files are read in this run: a file that was read otherwise is read again."""
 
     forced_format: str | None
-    reader_version: int
     sources_hash: str
 
 
@@ -33,6 +33,8 @@ class Known:
     """One row of `source_files`."""
 
     status: str
+    format: str | None
+    reader_version: int
     size: int
     mtime_ns: int
     sha256: str | None
@@ -63,7 +65,7 @@ class Plan:
 def manner_of(sources: SourcesConfig, format_name: str | None) -> Manner:
     """The manner of a run under this configuration."""
     told = json.dumps([sorted(sources.exclude), sources.user])
-    return Manner(format_name, READER_VERSION, hashlib.sha256(told.encode()).hexdigest())
+    return Manner(format_name, hashlib.sha256(told.encode()).hexdigest())
 
 
 def file_key(path: Path) -> str:
@@ -74,12 +76,12 @@ def file_key(path: Path) -> str:
 def load_known(connection: duckdb.DuckDBPyConnection) -> dict[str, Known]:
     """All of `source_files` by path."""
     rows = connection.execute(
-        "SELECT path, status, size, mtime_ns, sha256, session_keys, forced_format, "
-        "reader_version, sources_hash FROM source_files"
+        "SELECT path, status, format, reader_version, size, mtime_ns, sha256, session_keys, "
+        "forced_format, sources_hash FROM source_files"
     ).fetchall()
     return {
-        path: Known(status, size, time, digest, tuple(keys), Manner(*manner))
-        for path, status, size, time, digest, keys, *manner in rows
+        path: Known(status, name, version, size, time, digest, tuple(keys), Manner(*manner))
+        for path, status, name, version, size, time, digest, keys, *manner in rows
     }
 
 
@@ -123,7 +125,7 @@ def record_plan(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
 
 
 def _compare(path: Path, before: Known | None, manner: Manner, plan: Plan) -> None:
-    if before is None or _reads_otherwise(before.manner, manner) or before.status == "unreadable":
+    if before is None or _reads_otherwise(before, manner) or before.status == "unreadable":
         plan.changed.append(path)
         return
     try:
@@ -141,10 +143,17 @@ def _compare(path: Path, before: Known | None, manner: Manner, plan: Plan) -> No
         plan.changed.append(path)
 
 
-def _reads_otherwise(before: Manner, manner: Manner) -> bool:
-    """A format that was forced once stays until another one is asked for."""
-    sticky = replace(manner, forced_format=manner.forced_format or before.forced_format)
-    return before != sticky
+def _reads_otherwise(before: Known, manner: Manner) -> bool:
+    """Whether the file would be read in another way, or by a reader that has changed."""
+    # A format that was forced once stays until another one is asked for.
+    sticky = replace(manner, forced_format=manner.forced_format or before.manner.forced_format)
+    return before.manner != sticky or before.reader_version != version_for(before.format)
+
+
+@cache
+def version_for(format_name: str | None) -> int:
+    """The version of the reader of a format; of all of them where no format took the file."""
+    return reader_version(FORMATS.get(format_name or ""), FORMATS.values())
 
 
 def _sharing(names: Iterable[str], known: Mapping[str, Known]) -> set[str]:

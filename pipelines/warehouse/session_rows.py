@@ -1,7 +1,7 @@
 """Sessions as rows of `sessions` and `steps`, and back."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,8 @@ STEP_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "cached_tokens": pl.Int64,
     "output_tokens": pl.Int64,
     "reasoning_tokens": pl.Int64,
+    "cache_write_tokens": pl.Int64,
+    "cache_write_hour_tokens": pl.Int64,
     "cost_usd": pl.Float64,
     "tool_calls": pl.String,
     "observations": pl.String,
@@ -85,7 +87,7 @@ def _step_row(session: Session, position: int, step: Step) -> tuple[Any, ...]:
         step.content_id,
         step.model,
         step.api_call_id,
-        *((tokens.input, tokens.cached, tokens.output, tokens.reasoning) if tokens else [None] * 4),
+        *(astuple(tokens) if tokens else [None] * len(fields(Tokens))),
         step.cost_usd,
         _json([asdict(call) for call in step.tool_calls]),
         _json([asdict(observation) for observation in step.observations]),
@@ -189,9 +191,7 @@ def _step(row: dict[str, Any]) -> Step:
 def _tokens(row: dict[str, Any]) -> Tokens | None:
     if row["input_tokens"] is None:
         return None
-    return Tokens(
-        row["input_tokens"], row["cached_tokens"], row["output_tokens"], row["reasoning_tokens"]
-    )
+    return Tokens(*(row[f"{field.name}_tokens"] or 0 for field in fields(Tokens)))
 
 
 def _utc(value: datetime | None) -> datetime | None:

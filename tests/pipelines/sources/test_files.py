@@ -2,7 +2,6 @@
 
 import json
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -71,76 +70,6 @@ def test_content_decides_the_format(
 ) -> None:
     reading = read_file(_write(tmp_path, value))
     assert (reading.status, reading.format) == (status, name)
-
-
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [
-        pytest.param(
-            {
-                "messages": _CHAT,
-                "info": {"exit_status": "submitted"},
-                "trajectory_format": "mini-swe-agent-1",
-            },
-            "mini_swe_agent",
-            id="mini-swe-agent",
-        ),
-        pytest.param(
-            [*_CHAT, {"role": "user", "content": "<returncode>0</returncode>\n<output>"}],
-            "mini_swe_agent",
-            id="mini-swe-agent-list",
-        ),
-        pytest.param(
-            {"sessionId": "s", "projectHash": "h", "messages": [{"type": "user", "content": "x"}]},
-            "gemini_cli",
-            id="gemini",
-        ),
-        pytest.param(
-            {"id": 1, "epoch": 1, "target": "x", "messages": _CHAT, "scores": {}},
-            "inspect",
-            id="inspect-sample",
-        ),
-        pytest.param(
-            {"trajectory": [], "history": _CHAT, "info": {}, "environment": "e"},
-            "swe_agent",
-            id="swe-agent",
-        ),
-        pytest.param(
-            {"type": "session.start", "data": {}, "id": "1", "parentId": None},
-            "copilot_cli",
-            id="copilot",
-        ),
-        pytest.param({"resourceSpans": []}, "otlp", id="otlp"),
-        pytest.param(
-            [{"id": 0, "source": "user", "action": "message", "args": {}}],
-            "openhands",
-            id="openhands",
-        ),
-        pytest.param(
-            {"info": {"id": "x"}, "messages": [{"info": {"role": "user"}, "parts": []}]},
-            "opencode",
-            id="opencode",
-        ),
-        pytest.param({"type": "session", "version": 3, "id": "x", "cwd": "/p"}, "pi", id="pi"),
-        pytest.param(
-            {"role": "user", "message": {"content": [{"type": "text", "text": "x"}]}},
-            "cursor",
-            id="cursor",
-        ),
-    ],
-)
-def test_formats_not_read_are_named(tmp_path: Path, value: object, name: str) -> None:
-    path = _write(tmp_path, value)
-    assert read_file(path) == FileReading(
-        path, "unknown", detail=f"looks like {name}; not read yet"
-    )
-
-
-def test_an_inspect_archive_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "run.eval"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("header.json", "{}")
-    assert read_file(path).detail == "looks like inspect; not read yet"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_core.session import Session
-from pipelines.sources.claude_records import ClaudeRecords
 from pipelines.sources.drafting import with_facts_of_steps
 from pipelines.sources.fields import id_of, objects_of, text_of
+from pipelines.sources.formats.claude_code.records import ClaudeRecords
 from pipelines.sources.log_file import Head, LogFile, Record
-from pipelines.sources.reading import Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined
 
 _CONVERSATION = ("user", "assistant", "system", "attachment", "progress")
 _BOOKKEEPING = (
@@ -27,6 +27,9 @@ class ClaudeCode:
     """Reads Claude Code's own session files and its exported `loglines` documents."""
 
     name = "claude_code"
+    version = 1
+    evidence: Evidence = "real files"
+    is_general = False
 
     def detect(self, head: Head) -> bool:
         """Whether a record has the form of a Claude Code line."""

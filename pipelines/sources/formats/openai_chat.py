@@ -17,7 +17,7 @@ from pipelines.sources.fields import (
 )
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.log_file import Head, LogFile
-from pipelines.sources.reading import Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined
 from pipelines.sources.tool_errors import looks_failed, observe
 
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
@@ -44,6 +44,9 @@ class OpenAIChat:
     """Reads conversations of the chat-completions API; they carry no times."""
 
     name = "openai_chat"
+    version = 1
+    evidence: Evidence = "real files"
+    is_general = True
 
     def detect(self, head: Head) -> bool:
         """Whether the document or the records are conversations with a user in them."""
@@ -217,3 +220,6 @@ def _calls(ref: str, message: dict[str, Any]) -> Iterator[ToolCall]:
 def _observation(ref: str, message: dict[str, Any], text: str) -> Observation:
     call_id = id_of(message, "tool_call_id", "name") or None
     return observe(text, call_id=call_id, is_error=looks_failed(text), source_ref=ref)
+
+
+SOURCE = OpenAIChat()

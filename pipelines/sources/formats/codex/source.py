@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_core.session import Session
-from pipelines.sources.codex_records import CodexRecord, CodexSteps
 from pipelines.sources.drafting import with_facts_of_steps
 from pipelines.sources.fields import id_of, mapping_of, text_of, time_of
+from pipelines.sources.formats.codex.records import CodexRecord, CodexSteps
 from pipelines.sources.log_file import Head, LogFile
-from pipelines.sources.reading import Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined
 
 _ENVELOPES = frozenset(
     ("session_meta", "response_item", "event_msg", "turn_context", "compacted", "world_state")
@@ -30,6 +30,9 @@ class Codex:
     """Reads rollouts: envelopes `{timestamp, type, payload}`, or the bare items of before."""
 
     name = "codex"
+    version = 1
+    evidence: Evidence = "real files"
+    is_general = False
 
     def detect(self, head: Head) -> bool:
         """Whether a record is an envelope, or the first line opens a bare rollout."""

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from agent_core.session import Step, ToolCall
-from pipelines.sources.codex_lineage import Lineage
-from pipelines.sources.codex_usage import CallUsage
 from pipelines.sources.drafting import SessionDraft, result_step
 from pipelines.sources.fields import content_text, count_of, id_of, mapping_of, text_of
+from pipelines.sources.formats.codex.lineage import Lineage
+from pipelines.sources.formats.codex.usage import CallUsage
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.person import person_text
 from pipelines.sources.tool_errors import codex_result, is_rejection, observe, rejection_comment

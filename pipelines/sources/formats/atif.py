@@ -23,7 +23,7 @@ from pipelines.sources.fields import (
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.log_file import Head, LogFile
 from pipelines.sources.person import is_interrupt, person_text
-from pipelines.sources.reading import Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined
 from pipelines.sources.tool_errors import (
     is_rejection,
     looks_failed,
@@ -40,6 +40,9 @@ class Atif:
     """Reads ATIF documents, one a file or one a line, with their embedded subagents."""
 
     name = "atif"
+    version = 1
+    evidence: Evidence = "real files"
+    is_general = False
 
     def detect(self, head: Head) -> bool:
         """Whether the document, or a record, states an ATIF schema version."""
@@ -224,3 +227,6 @@ def _tokens(metrics: Mapping[str, Any]) -> Tokens | None:
         count_of(metrics, "completion_tokens"),
         reasoning,
     )
+
+
+SOURCE = Atif()

@@ -1,0 +1,22 @@
+"""The log formats, found by looking: each module or package here that has a `SOURCE` is one."""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pipelines.sources.reading import Source
+
+
+def _find_sources() -> dict[str, Source]:
+    modules = (
+        importlib.import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+    )
+    sources: list[Source] = [module.SOURCE for module in modules if hasattr(module, "SOURCE")]
+    # The first that recognises a file reads it: the particular before the general.
+    return {source.name: source for source in sorted(sources, key=lambda s: (s.is_general, s.name))}
+
+
+FORMATS: Mapping[str, Source] = MappingProxyType(_find_sources())
+"""The format of each name, in the order in which they are asked whether a file is theirs."""
