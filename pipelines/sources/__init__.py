@@ -1,8 +1,9 @@
 """Log formats: from files on disk to sessions in canonical form."""
 
+from pipelines.sources.file_bytes import Stamp, UnreadableError
 from pipelines.sources.files import failure_place, find_files, read_file, read_log
 from pipelines.sources.formats import FORMATS
-from pipelines.sources.log_file import MAX_BYTES, Head, LogFile, Stamp, UnreadableError
+from pipelines.sources.log_file import Head, LogFile
 from pipelines.sources.reading import (
     FileReading,
     Parsed,
@@ -14,7 +15,6 @@ from pipelines.sources.reading import (
 
 __all__ = [
     "FORMATS",
-    "MAX_BYTES",
     "FileReading",
     "Head",
     "LogFile",

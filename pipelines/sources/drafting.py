@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from agent_core.session import Observation, Session, Step
 
 
@@ -18,7 +20,10 @@ class SessionDraft:
 
     steps: list[Step] = field(default_factory=list)
     _results: dict[int, list[Observation]] = field(default_factory=dict)
-    _refs: dict[str, Any] = field(default_factory=dict)
+    clashes: int = 0
+    """Records that call themselves as an earlier one does and say something else."""
+    _names: set[str] = field(default_factory=set)
+    _claims: set[tuple[str, int]] = field(default_factory=set)
 
     def add(self, step: Step) -> None:
         """Append a step; its observations are folded once all calls are known."""
@@ -33,10 +38,16 @@ class SessionDraft:
         A record that repeats an earlier one gives None; another one under the same reference is
         known by its place instead.
         """
-        if source_ref not in self._refs:
-            self._refs[source_ref] = content
-            return source_ref
-        return None if self._refs[source_ref] == content else place
+        told = orjson.dumps(content, default=str, option=orjson.OPT_NON_STR_KEYS)
+        claim = (source_ref, hash(told))
+        if claim in self._claims:
+            return None
+        self._claims.add(claim)
+        if source_ref in self._names:
+            self.clashes += 1
+            return place
+        self._names.add(source_ref)
+        return source_ref
 
     def whole_steps(self) -> list[Step]:
         """The steps as they were added, each with the results its own record carries."""
@@ -53,10 +64,11 @@ class SessionDraft:
         folded = self._fold()
         finished: list[Step] = []
         for position, step in enumerate(self.steps):
-            observations = tuple(folded.get(position, ()))
-            if position in self._results and not observations and _is_bare(step):
-                continue
-            finished.append(replace(step, observations=observations, source_path=source_path))
+            observations = folded.get(position)
+            if observations:
+                finished.append(replace(step, observations=tuple(observations)))
+            elif position not in self._results or not _is_bare(step):
+                finished.append(step)
         return tuple(finished)
 
     def _fold(self) -> dict[int, list[Observation]]:

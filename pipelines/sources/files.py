@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent_core.errors import BadInputError
+from pipelines.sources.file_bytes import UnreadableError
 from pipelines.sources.formats import FORMATS
-from pipelines.sources.log_file import Head, LogFile, UnreadableError
+from pipelines.sources.log_file import Head, LogFile
 from pipelines.sources.reading import FileReading, Parsed, Source
 
 _SHOWN_PATH = 200
@@ -24,7 +25,11 @@ def read_file(path: Path, *, format_name: str | None = None) -> FileReading:
     if format_name is not None and format_name not in FORMATS:
         raise BadInputError(f"unknown format {format_name!r}; known are {', '.join(FORMATS)}")
     log = LogFile(path)
-    return replace(_read_guarded(log, format_name), stamp=log.stamp)
+    reading = _read_guarded(log, format_name)
+    try:
+        return replace(reading, stamp=log.stamp)
+    except UnreadableError:
+        return reading
 
 
 def _read_guarded(log: LogFile, format_name: str | None) -> FileReading:
@@ -41,7 +46,7 @@ def _read_guarded(log: LogFile, format_name: str | None) -> FileReading:
 
 def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
     """The sessions of one opened file; UnreadableError when its bytes cannot be had."""
-    if not log.data.strip(b"\0 \t\r\n"):
+    if not log.start:
         return FileReading(log.path, "empty", detail=_stream_detail(log))
     if format_name is None and _is_metadata(log.head):
         return FileReading(log.path, "metadata", detail="stands beside a log; holds no session")
@@ -143,7 +148,7 @@ def _unknown_detail(log: LogFile) -> str:
     if log.head.members:
         return "a zip archive of a form that is no known log"
     if log.head.document is None and not log.head.records:
-        begins = log.data.lstrip()[:1] in (b"{", b"[")
+        begins = log.start[:1] in (b"{", b"[")
         return "JSON that is broken or cut off" if begins else "not JSON"
     return "JSON of a form that is no known log"
 

@@ -29,15 +29,11 @@ def decode(text: bytes) -> Any:
     return value
 
 
-def decode_many(text: bytes) -> tuple[list[Any], str | None]:
-    """The values that stand one after the other in `text`, and what is wrong with the rest.
+def decode_rest(text: bytes, reason: str) -> tuple[list[Any], str | None]:
+    """The values one after the other in a `text` that is no single one, for the `reason` given.
 
-    The reason is None when everything decoded.
+    The second of the result says what is wrong with the rest; None when everything decoded.
     """
-    try:
-        return [decode(text)], None
-    except NotJsonError as error:
-        reason = str(error)
     if not text.startswith(b"{"):
         # A scalar before garbage is a line of a larger document, not a record.
         return [], reason

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from agent_core.session import Session
-from pipelines.sources.log_file import Head, LogFile, Stamp
+from pipelines.sources.file_bytes import Stamp
+from pipelines.sources.log_file import Head, LogFile
 
 READER_VERSION = 2
 """Goes up when what all formats share gives other steps: every known file is read anew."""

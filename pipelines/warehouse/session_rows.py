@@ -1,8 +1,9 @@
 """Sessions as rows of `sessions` and `steps`, and back."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, fields
+from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import duckdb
@@ -38,6 +39,9 @@ STEP_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "tool_calls": pl.String,
     "observations": pl.String,
 }
+_TOKEN_FIELDS = tuple(field.name for field in fields(Tokens))
+_TOKENS_OF = attrgetter(*_TOKEN_FIELDS)
+_NO_TOKENS = (None,) * len(_TOKEN_FIELDS)
 HEADER_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "session_key": pl.String,
     "format": pl.String,
@@ -87,15 +91,15 @@ def _step_row(session: Session, position: int, step: Step) -> tuple[Any, ...]:
         step.content_id,
         step.model,
         step.api_call_id,
-        *(astuple(tokens) if tokens else [None] * len(fields(Tokens))),
+        *(_TOKENS_OF(tokens) if tokens else _NO_TOKENS),
         step.cost_usd,
-        _json([asdict(call) for call in step.tool_calls]),
-        _json([asdict(observation) for observation in step.observations]),
+        _json(step.tool_calls),
+        _json(step.observations),
     )
 
 
-def _json(value: list[dict[str, Any]]) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+def _json(value: tuple[ToolCall, ...] | tuple[Observation, ...]) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode() if value else "[]"
 
 
 def header_rows(sessions: Iterable[Session]) -> pl.DataFrame:
@@ -191,7 +195,7 @@ def _step(row: dict[str, Any]) -> Step:
 def _tokens(row: dict[str, Any]) -> Tokens | None:
     if row["input_tokens"] is None:
         return None
-    return Tokens(*(row[f"{field.name}_tokens"] or 0 for field in fields(Tokens)))
+    return Tokens(*(row[f"{name}_tokens"] or 0 for name in _TOKEN_FIELDS))
 
 
 def _utc(value: datetime | None) -> datetime | None:

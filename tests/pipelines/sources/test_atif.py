@@ -57,7 +57,7 @@ def test_a_session_of_the_bundled_agent(tmp_path: Path) -> None:
         user="ann",
         project="shop",
         steps=(
-            Step("#/steps/0", "user", "Fix it", is_person=True, source_path=path),
+            Step("#/steps/0", "user", "Fix it", is_person=True),
             Step(
                 "#/steps/1",
                 "agent",
@@ -68,9 +68,8 @@ def test_a_session_of_the_bundled_agent(tmp_path: Path) -> None:
                 model="model-1",
                 tokens=Tokens(9, 4, 2),
                 cost_usd=0.5,
-                source_path=path,
             ),
-            Step("#/steps/2", "user", "stopped", event="interrupt", source_path=path),
+            Step("#/steps/2", "user", "stopped", event="interrupt"),
         ),
     )
 

@@ -49,7 +49,7 @@ def test_a_whole_session(tmp_path: Path) -> None:
     when = datetime(2026, 1, 1, 10, tzinfo=UTC)
     path = str(tmp_path / "x.jsonl")
     failure = Observation("c1", "Exit code 2\nboom", True, "command_failed", "exit code <n>", "u2")
-    agent: dict[str, Any] = {"model": "model-1", "api_call_id": "m1", "source_path": path}
+    agent: dict[str, Any] = {"model": "model-1", "api_call_id": "m1"}
     assert session == Session(
         key="claude_code:s1",
         format="claude_code",
@@ -61,8 +61,7 @@ def test_a_whole_session(tmp_path: Path) -> None:
         started_at=when,
         ended_at=when,
         steps=(
-            Step("u1", "user", "Run the tests", when, is_person=True, content_id="u1",
-                 source_path=path),
+            Step("u1", "user", "Run the tests", when, is_person=True, content_id="u1"),
             Step("a1", "agent", "", when, reasoning="Which?", tokens=Tokens(1), content_id="a1",
                  **agent),
             Step("a2", "agent", "", when, tool_calls=(ToolCall("c1", "Bash", {"command":

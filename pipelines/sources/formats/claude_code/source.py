@@ -8,7 +8,8 @@ from agent_core.session import Session
 from pipelines.sources.drafting import with_facts_of_steps
 from pipelines.sources.fields import id_of, objects_of, text_of
 from pipelines.sources.formats.claude_code.records import ClaudeRecords
-from pipelines.sources.log_file import Head, LogFile, Record
+from pipelines.sources.json_lines import Record
+from pipelines.sources.log_file import Head, LogFile
 from pipelines.sources.reading import Evidence, Parsed, Quarantined
 
 _CONVERSATION = ("user", "assistant", "system", "attachment", "progress")
