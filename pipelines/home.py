@@ -52,6 +52,11 @@ class Home:
         return self.root / "replay"
 
     @property
+    def spool(self) -> Path:
+        """Steps on their way into the warehouse, while a run reads logs."""
+        return self.root / "spool"
+
+    @property
     def snapshots(self) -> Path:
         return self.root / "snapshots"
 

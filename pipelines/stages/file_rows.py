@@ -47,18 +47,27 @@ def write_files(
     """
     _write_unreadable(connection, [r for r in batch if r.status == "unreadable"], manner, now)
     read = [rows for rows in batch if rows.status != "unreadable"]
-    paths = [rows.path for rows in read]
+    seen = _first_seen(connection, [rows.path for rows in read])
     for table, column in (
         ("steps", "source_path"),
         ("quarantine", "path"),
         ("file_sessions", "path"),
     ):
-        connection.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [paths])
-    seen = query(connection, "SELECT path, first_seen FROM source_files")
+        if seen.height:  # a search for nothing would still look at every row
+            paths = seen["path"].to_list()
+            connection.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [paths])
     files = _file_frame(read, manner, now).join(seen, on="path", how="left")
     files = files.with_columns(pl.coalesce("first_seen", "last_read").alias("first_seen"))
     replace_rows(connection, "source_files", files)
-    _write_contents(connection, read, now)
+    replace_rows(connection, "quarantine", _quarantine_frame(read, now))
+
+
+def _first_seen(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> pl.DataFrame:
+    return query(
+        connection,
+        "SELECT path, first_seen FROM source_files WHERE path IN (SELECT unnest(?::VARCHAR[]))",
+        [list(paths)],
+    )
 
 
 def forget_sessions(connection: duckdb.DuckDBPyConnection, session_keys: Sequence[str]) -> None:
@@ -90,22 +99,13 @@ def _write_unreadable(
     connection.unregister("incoming")
 
 
-def _write_contents(
-    connection: duckdb.DuckDBPyConnection, batch: Sequence[FileRows], now: datetime
-) -> None:
+def _quarantine_frame(batch: Sequence[FileRows], now: datetime) -> pl.DataFrame:
     broken = [
         (rows.path, place, reason, now)
         for rows in batch
         for place, reason in {q.place: q.reason for q in rows.reading.quarantined}.items()
     ]
-    replace_rows(connection, "quarantine", pl.DataFrame(broken, schema=_QUARANTINE, orient="row"))
-    for rows in batch:
-        held = rows.steps.group_by("session_key", maintain_order=True).agg(
-            pl.col("source_ref").alias("source_refs")
-        )
-        replace_rows(
-            connection, "file_sessions", held.with_columns(pl.lit(rows.path).alias("path"))
-        )
+    return pl.DataFrame(broken, schema=_QUARANTINE, orient="row")
 
 
 def _file_frame(batch: Sequence[FileRows], manner: Manner, now: datetime) -> pl.DataFrame:

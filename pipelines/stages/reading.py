@@ -4,32 +4,36 @@ import atexit
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-
-import polars as pl
+from typing import Any
 
 from agent_core.session import Session
 from agent_core.session_log import AGENT_NAME
 from pipelines.config import SourcesConfig
-from pipelines.sources import FileReading, failure_place, read_file
+from pipelines.sources import FileReading, Stamp, failure_place, read_file
 from pipelines.stages.exclusion import is_excluded
 from pipelines.stages.file_state import Wanted, file_key
 from pipelines.stages.provenance import CoreLogs, with_sound_names
-from pipelines.warehouse.session_rows import header_rows, step_rows
+from pipelines.stages.spool import write_steps
+from pipelines.warehouse.session_rows import header_row, step_frames
 
-_BATCH_BYTES = 32_000_000
-_BATCH_FILES = 64
+_TASK_BYTES = 8_000_000
+_TASK_FILES = 256
+_AHEAD = 4
 # A second process costs a second to start: not worth it for less than this.
 _PARALLEL_BYTES = 24_000_000
+# Two such files at once would need more memory than one of them.
+_HEAVY_BYTES = 128_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """One file as rows; `reading` carries no sessions any more."""
+    """One file as rows, but for its steps; `reading` carries no sessions any more."""
 
     path: str
     """Its key in `source_files`."""
@@ -38,25 +42,60 @@ class FileRows:
     status: str
     """The reading's, or `excluded` where every session of the file is."""
     session_keys: tuple[str, ...]
-    headers: pl.DataFrame
-    steps: pl.DataFrame
+    headers: tuple[tuple[Any, ...], ...]
+    """A row of `sessions` for each session, see `header_row`."""
     excluded_keys: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some files, with their steps in an Arrow stream (see `spool`)."""
+
+    files: tuple[FileRows, ...]
+    steps: Path
+
+
+_Read = Callable[[Wanted], tuple[FileRows, list[Session]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    files: tuple[Wanted, ...]
+    size: int
+    steps: Path
+
+
 def read_batches(
-    files: Sequence[Wanted], sources: SourcesConfig, core: CoreLogs
-) -> Iterator[list[FileRows]]:
-    """Yield the files in batches small enough for memory, in the order of `files`."""
-    read = partial(read_rows, sources=sources, core=core)
-    sizes = [_size(wanted.path) for wanted in files]
-    batches = _cut(files, sizes)
-    if sum(sizes) < _PARALLEL_BYTES or len(files) == 1:
-        yield from ([read(wanted) for wanted in batch] for batch in batches)
+    files: Sequence[Wanted], sources: SourcesConfig, core: CoreLogs, spool: Path
+) -> Iterator[Batch]:
+    """Yield the files in batches of a few megabytes, in the order of `files`.
+
+    While the caller is at work with one, the next ones are read.
+    """
+    tasks = _cut(files, [_size(wanted.path) for wanted in files], spool)
+    read = partial(_read_task, sources=sources, core=core)
+    if sum(task.size for task in tasks) < _PARALLEL_BYTES or len(tasks) == 1:
+        yield from map(read, tasks)
         return
     # spawn: a forked child would inherit the threads of Polars and DuckDB.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context, initializer=_end_with_parent) as pool:
-        yield from (list(pool.map(read, batch, chunksize=4)) for batch in batches)
+        yield from _read_ahead(pool, read, tasks)
+
+
+def _read_ahead(
+    pool: Executor, read: Callable[[_Task], Batch], tasks: Sequence[_Task]
+) -> Iterator[Batch]:
+    waiting: deque[Future[Batch]] = deque()
+    for task in tasks:
+        room = 0 if task.size > _HEAVY_BYTES else _AHEAD
+        while len(waiting) > room:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(read, task))
+        if task.size > _HEAVY_BYTES:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _end_with_parent() -> None:
@@ -81,28 +120,68 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _cut(files: Sequence[Wanted], sizes: Sequence[int]) -> list[list[Wanted]]:
-    batches: list[list[Wanted]] = []
-    room = 0
-    for wanted, size in zip(files, sizes, strict=True):
-        if not batches or room < size or len(batches[-1]) == _BATCH_FILES:
-            batches.append([])
-            room = _BATCH_BYTES
-        batches[-1].append(wanted)
-        room -= size
-    return batches
+def _cut(files: Sequence[Wanted], sizes: Sequence[int], spool: Path) -> list[_Task]:
+    tasks: list[_Task] = []
+    gathered: list[Wanted] = []
+    gathered_size = 0
+    for position, (wanted, size) in enumerate(zip(files, sizes, strict=True), 1):
+        gathered.append(wanted)
+        gathered_size += size
+        is_full = gathered_size >= _TASK_BYTES or len(gathered) == _TASK_FILES
+        if is_full or position == len(files):
+            tasks.append(_Task(tuple(gathered), gathered_size, spool / f"{len(tasks)}.arrow"))
+            gathered, gathered_size = [], 0
+    return tasks
 
 
-def read_rows(wanted: Wanted, sources: SourcesConfig, core: CoreLogs) -> FileRows:
+def _read_task(task: _Task, sources: SourcesConfig, core: CoreLogs) -> Batch:
+    read = partial(_read_rows, sources=sources, core=core)
+    try:
+        return _read_with(read, task)
+    except Exception:  # noqa: BLE001 - steps that cannot be rows: find out in which file
+        return _read_with(partial(_checked, read), task)
+
+
+def _read_with(read: _Read, task: _Task) -> Batch:
+    files: list[FileRows] = []
+
+    def sessions() -> Iterator[Session]:
+        for wanted in task.files:
+            rows, kept = read(wanted)
+            files.append(rows)
+            yield from kept
+
+    write_steps(task.steps, sessions())
+    return Batch(tuple(files), task.steps)
+
+
+def _checked(read: _Read, wanted: Wanted) -> tuple[FileRows, list[Session]]:
+    """The file, or why its steps cannot be rows: the edge of one file, the others must be read."""
+    rows, sessions = read(wanted)
+    try:
+        for _ in step_frames(sessions):
+            pass
+    except Exception as error:  # noqa: BLE001 - see above
+        return _failed_rows(wanted, error, rows.reading.stamp), []
+    return rows, sessions
+
+
+def _read_rows(
+    wanted: Wanted, sources: SourcesConfig, core: CoreLogs
+) -> tuple[FileRows, list[Session]]:
     """Read one file; sessions of excluded projects are counted and dropped at once."""
     reading = _read(wanted)
     try:
         return _as_rows(wanted, reading, sources, core)
     except Exception as error:  # noqa: BLE001 - the edge of one file: the others must be read
-        failed = FileReading(
-            wanted.path, "unreadable", detail=failure_place(error), stamp=reading.stamp
-        )
-        return _as_rows(wanted, failed, sources, core)
+        return _failed_rows(wanted, error, reading.stamp), []
+
+
+def _failed_rows(wanted: Wanted, error: Exception, stamp: Stamp | None) -> FileRows:
+    detail = failure_place(error)
+    reading = FileReading(wanted.path, "unreadable", detail=detail, stamp=stamp)
+    key = file_key(wanted.path)
+    return FileRows(key, wanted.format_name, reading, reading.status, (), (), ())
 
 
 def _read(wanted: Wanted) -> FileReading:
@@ -115,22 +194,22 @@ def _read(wanted: Wanted) -> FileReading:
 
 def _as_rows(
     wanted: Wanted, reading: FileReading, sources: SourcesConfig, core: CoreLogs
-) -> FileRows:
+) -> tuple[FileRows, list[Session]]:
     is_core = core.hold(wanted.path, reading.stamp.sha256 if reading.stamp else None)
     excluded = {s.key for s in reading.sessions if is_excluded(s, sources.exclude)}
     kept = [session for session in reading.sessions if session.key not in excluded]
     named = [with_sound_names(s, is_core=is_core, path=wanted.path) for s in kept]
     sessions = [_completed(session, sources.user) for session in named]
-    return FileRows(
+    rows = FileRows(
         path=file_key(wanted.path),
         forced_format=wanted.format_name,
         reading=replace(reading, sessions=()),
         status="excluded" if excluded and not kept else reading.status,
         session_keys=tuple(session.key for session in sessions),
-        headers=header_rows(sessions),
-        steps=step_rows(sessions),
+        headers=tuple(map(header_row, sessions)),
         excluded_keys=tuple(sorted(excluded)),
     )
+    return rows, sessions
 
 
 def _completed(session: Session, user: str | None) -> Session:

@@ -68,15 +68,10 @@ SELECT session_key,
        count(*) FILTER (NOT is_copied_context AND source = 'agent') AS agent_steps,
        count(*) FILTER (NOT is_copied_context AND is_person) AS person_turns,
        count(*) FILTER (is_copied_context) AS copied_steps,
-       coalesce(sum(json_array_length(tool_calls)) FILTER (NOT is_copied_context), 0)::BIGINT
-           AS tool_calls,
-       coalesce(sum(len(list_filter(json_extract_string(observations, '$[*].is_error'),
-                                    lambda flag: flag = 'true')))
-                FILTER (NOT is_copied_context), 0)::BIGINT AS tool_errors,
-       coalesce(md5(string_agg(
-           md5(concat_ws('|', source_ref, source, is_person, event, text, tool_calls,
-                         observations)),
-           '' ORDER BY position, source_ref) FILTER (NOT is_copied_context)), '') AS content_hash
+       coalesce(sum(calls) FILTER (NOT is_copied_context), 0)::BIGINT AS tool_calls,
+       coalesce(sum(errors) FILTER (NOT is_copied_context), 0)::BIGINT AS tool_errors,
+       coalesce(md5(string_agg(digest, '' ORDER BY position, source_ref)
+                    FILTER (NOT is_copied_context)), '') AS content_hash
 FROM steps GROUP BY session_key;
 """
 

@@ -1,6 +1,6 @@
 """Sessions as rows of `sessions` and `steps`, and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -38,7 +38,10 @@ STEP_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "cost_usd": pl.Float64,
     "tool_calls": pl.String,
     "observations": pl.String,
+    "calls": pl.Int64,
+    "errors": pl.Int64,
 }
+_TEXT, _OBSERVATIONS = (list(STEP_SCHEMA).index(name) for name in ("text", "observations"))
 _TOKEN_FIELDS = tuple(field.name for field in fields(Tokens))
 _TOKENS_OF = attrgetter(*_TOKEN_FIELDS)
 _NO_TOKENS = (None,) * len(_TOKEN_FIELDS)
@@ -63,14 +66,31 @@ HEADER_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def step_rows(sessions: Iterable[Session]) -> pl.DataFrame:
-    """A row for each step, in STEP_SCHEMA; `is_copied_context` as the log says it."""
-    rows = [
-        _step_row(session, position, step)
-        for session in sessions
-        for position, step in enumerate(session.steps)
-    ]
-    return pl.DataFrame(rows, schema=STEP_SCHEMA, orient="row")
+EMPTY_STEPS = pl.DataFrame(schema=STEP_SCHEMA)
+_FRAME_CHARS = 1 << 23
+
+
+def step_frames(sessions: Iterable[Session]) -> Iterator[pl.DataFrame]:
+    """A row for each step, in STEP_SCHEMA, a few megabytes in each frame.
+
+    `is_copied_context` is as the log says it. Of steps with one key in one file the first counts.
+    """
+    rows: list[tuple[Any, ...]] = []
+    taken: set[tuple[str, str, str]] = set()
+    size = 0
+    for session in sessions:
+        for position, step in enumerate(session.steps):
+            key = (session.source_path, session.key, step.source_ref)
+            if key in taken:
+                continue
+            taken.add(key)
+            rows.append(row := _step_row(session, position, step))
+            size += len(row[_TEXT]) + len(row[_OBSERVATIONS])
+            if size > _FRAME_CHARS:
+                yield pl.DataFrame(rows, schema=STEP_SCHEMA, orient="row")
+                rows, size = [], 0
+    if rows:
+        yield pl.DataFrame(rows, schema=STEP_SCHEMA, orient="row")
 
 
 def _step_row(session: Session, position: int, step: Step) -> tuple[Any, ...]:
@@ -95,6 +115,8 @@ def _step_row(session: Session, position: int, step: Step) -> tuple[Any, ...]:
         step.cost_usd,
         _json(step.tool_calls),
         _json(step.observations),
+        len(step.tool_calls),
+        sum(seen.is_error for seen in step.observations),
     )
 
 
@@ -102,30 +124,31 @@ def _json(value: tuple[ToolCall, ...] | tuple[Observation, ...]) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode() if value else "[]"
 
 
-def header_rows(sessions: Iterable[Session]) -> pl.DataFrame:
-    """A row for each session, in HEADER_SCHEMA: what the log says of it as a whole."""
-    rows = [
-        (
-            session.key,
-            session.format,
-            session.session_id,
-            session.source_path,
-            session.agent,
-            session.agent_version,
-            session.release,
-            session.user,
-            session.project,
-            session.parent_key,
-            *(session.conversion_of or (None, None)),
-            session.is_autonomous,
-            session.is_simulated_user,
-            session.started_at,
-            session.ended_at,
-            session.outcome,
-        )
-        for session in sessions
-    ]
-    return pl.DataFrame(rows, schema=HEADER_SCHEMA, orient="row")
+def header_frame(rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
+    """Rows of `header_row` as a frame, in HEADER_SCHEMA."""
+    return pl.DataFrame(list(rows), schema=HEADER_SCHEMA, orient="row")
+
+
+def header_row(session: Session) -> tuple[Any, ...]:
+    """What the log says of a session as a whole, in the order of HEADER_SCHEMA."""
+    return (
+        session.key,
+        session.format,
+        session.session_id,
+        session.source_path,
+        session.agent,
+        session.agent_version,
+        session.release,
+        session.user,
+        session.project,
+        session.parent_key,
+        *(session.conversion_of or (None, None)),
+        session.is_autonomous,
+        session.is_simulated_user,
+        session.started_at,
+        session.ended_at,
+        session.outcome,
+    )
 
 
 def load_sessions(

@@ -186,12 +186,12 @@ def _with(context: Context, **sources: Any) -> Context:
 def test_the_stamp_is_of_what_was_read(context: Context, tmp_path: Path) -> None:
     """A file that grows after its bytes were read is read again."""
     path = write_log(tmp_path / "a.jsonl", *_FIRST)
-    batches = read_batches([Wanted(path)], SourcesConfig(), CoreLogs.of(context.home))
-    batch = next(batches)
+    core = CoreLogs.of(context.home)
+    batch = next(read_batches([Wanted(path)], SourcesConfig(), core, tmp_path))
     write_log(path, *_FIRST, said("s1", "u3", 2, "Now push."))
     manner = manner_of(SourcesConfig(), None)
     with context.warehouse() as connection:
-        write_files(connection, batch, manner, context.clock())
+        write_files(connection, batch.files, manner, context.clock())
     assert ingest(context, [path])["files_read"] == 1
     assert _rows(context, "SELECT count(*) FROM steps") == [(3,)]
 

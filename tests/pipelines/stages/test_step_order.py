@@ -87,9 +87,11 @@ def _kill(_what: str, _done: int, _total: int) -> None:
 
 
 def test_killed_before_the_companion_the_next_run_reads_it(
-    context: Context, tmp_path: Path
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file that had taken over a copy's steps is cut; the run ends before it reads the copy."""
+    monkeypatch.setattr("pipelines.stages.reading._TASK_FILES", 64)
+    monkeypatch.setattr("pipelines.stages.ingest._TRANSACTION_BYTES", 0)
     cut = write_log(tmp_path / "a.jsonl", *_COPY, said("s1", "u5", 4, "Thanks."))
     write_log(tmp_path / "z.jsonl", *_COPY)
     ingest(context, [tmp_path])

@@ -10,7 +10,12 @@ import pytest
 from agent_core.errors import WarehouseError
 from agent_core.session import Observation, Session, Step, Tokens, ToolCall
 from pipelines.warehouse import CURRENT_VERSION, open_warehouse, replace_rows
-from pipelines.warehouse.session_rows import HEADER_SCHEMA, header_rows, load_sessions, step_rows
+from pipelines.warehouse.session_rows import (
+    header_frame,
+    header_row,
+    load_sessions,
+    step_frames,
+)
 
 _SESSION = Session(
     key="made:1",
@@ -41,11 +46,11 @@ _SESSION = Session(
 
 def test_a_session_comes_back_as_it_went_in(tmp_path: Path) -> None:
     with open_warehouse(tmp_path / "w.duckdb") as connection:
-        header = header_rows([_SESSION])
-        assert list(header.schema) == list(HEADER_SCHEMA)
+        header = header_frame([header_row(_SESSION)])
         rows = header.with_columns(first_seen=header["started_at"])
         replace_rows(connection, "sessions", rows)
-        replace_rows(connection, "steps", step_rows([_SESSION]))
+        for steps in step_frames([_SESSION]):
+            replace_rows(connection, "steps", steps)
         loaded = load_sessions(connection, ["made:1", "made:2"])
     placed = tuple(replace(step, source_path="/logs/1.jsonl") for step in _SESSION.steps)
     assert loaded == [replace(_SESSION, steps=placed)]
