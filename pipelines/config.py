@@ -81,6 +81,13 @@ class AgentConfig(_Section):
     policy: Literal["playbook", "model"] = "playbook"
 
 
+class PricesConfig(_Section):
+    """What the agents' model calls cost where their logs do not say it."""
+
+    file: Path | None = None
+    """A price table to use in place of the one that Signals ships; seen from the home."""
+
+
 class Config(_Section):
     """All of `signals.toml`."""
 
@@ -93,6 +100,7 @@ class Config(_Section):
     target: TargetConfig = TargetConfig()
     forge: ForgeConfig = ForgeConfig()
     agent: AgentConfig = AgentConfig()
+    prices: PricesConfig = PricesConfig()
 
     def value_of(self, key: str) -> Any:
         """The value of a dotted key."""
