@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from agent_core.session import Session
 from pipelines.sources.file_bytes import Stamp
@@ -36,6 +36,8 @@ class Parsed:
     """What was unusual about the file, each in words that quote nothing of it."""
     part_of: Path | None = None
     """The file that is read for this one too, where a conversation is a folder of files."""
+    records: int | None = None
+    """How many records were read, where it is not those of this file alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,18 @@ class Source(Protocol):
 
     def read(self, log: LogFile) -> Parsed:
         """The sessions of a file of the format."""
+        ...
+
+
+@runtime_checkable
+class SpansFolder(Protocol):
+    """A source with conversations that are a folder of files; the others leave this out."""
+
+    def conversation_folder(self, path: Path) -> Path | None:
+        """The folder of the conversation that a file named so is a part of, by its path alone.
+
+        None for a file that stands alone. One file of a conversation is read for all of them.
+        """
         ...
 
 
