@@ -1,5 +1,6 @@
 """From paths to sessions: which files there are, what each is, and what it holds."""
 
+import errno
 import os
 import stat
 import traceback
@@ -11,6 +12,7 @@ from agent_core.errors import BadInputError
 from pipelines.sources.file_bytes import UnreadableError
 from pipelines.sources.formats import FORMATS
 from pipelines.sources.log_file import Head, LogFile
+from pipelines.sources.oddities import oddities
 from pipelines.sources.reading import FileReading, Parsed, Source
 
 _SHOWN_PATH = 200
@@ -37,7 +39,7 @@ def _read_guarded(log: LogFile, format_name: str | None) -> FileReading:
     try:
         return read_log(log, format_name)
     except UnreadableError as error:
-        return FileReading(path, "unreadable", detail=str(error))
+        return FileReading(path, "unreadable", detail=_folder_detail(path) or str(error))
     except MemoryError:
         return FileReading(path, "unreadable", detail="too large for the memory of this machine")
     except Exception as error:  # noqa: BLE001 - the edge of one file: the others must be read
@@ -60,7 +62,7 @@ def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
         "part" if parsed.part_of else "read",
         source.name,
         _read_detail(log, torn, parsed),
-        parsed.records or (len(log.records) if log.is_line_based else 1),
+        len(log.records) if log.is_line_based else 1,
         parsed.sessions,
         parsed.quarantined,
         torn,
@@ -70,9 +72,10 @@ def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """Every regular file at or below the paths, absolute, hidden folders included, sorted.
 
-    A folder that cannot be entered comes as itself, so that it is listed as unreadable. A file
-    that several paths or links lead to comes once; one that goes away meanwhile does not come.
-    BadInputError for a path that does not exist or cannot be one.
+    A folder that cannot be entered, and a link that leads back to where it is or to itself, come
+    as themselves, so that they are listed as unreadable. A file that several paths or links lead
+    to comes once; one that goes away meanwhile does not come. BadInputError for a path that does
+    not exist or cannot be one.
     """
     found: dict[Hashable, Path] = {}
     for path in paths:
@@ -100,13 +103,16 @@ def _identity(file: Path) -> Hashable | None:
     """What tells a regular file from others; None for anything else and for what is gone."""
     try:
         status = file.stat()
-    except PermissionError:
-        return str(file)  # listed, so that it is not lost without a word
-    except OSError:
-        return None
-    is_closed_folder = stat.S_ISDIR(status.st_mode) and not os.access(file, os.R_OK | os.X_OK)
-    is_wanted = stat.S_ISREG(status.st_mode) or is_closed_folder
-    return (status.st_dev, status.st_ino) if is_wanted else None
+    except OSError as error:
+        # Listed, so that it is not lost without a word; what is gone is left out.
+        return str(file) if error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP) else None
+    if stat.S_ISDIR(status.st_mode):
+        return str(file) if file.is_symlink() or _is_closed(file) else None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _is_closed(folder: Path) -> bool:
+    return not os.access(folder, os.R_OK | os.X_OK)
 
 
 def _walk(path: Path) -> Iterator[Path]:
@@ -127,11 +133,18 @@ def _walk(path: Path) -> Iterator[Path]:
             continue
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
+            if _leads_back(Path(folder)):
+                yield Path(folder)
             continue
         seen.add((status.st_dev, status.st_ino))
         folders.sort()
         yield from (Path(folder, name) for name in names)
     yield from closed
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether it is a link to a folder that it lies in."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
 def _detect(log: LogFile) -> Source | None:
@@ -153,14 +166,23 @@ def _unknown_detail(log: LogFile) -> str:
     return "JSON of a form that is no known log"
 
 
+def _folder_detail(path: Path) -> str | None:
+    if not path.is_dir():
+        return None
+    return (
+        "a folder that cannot be entered" if _is_closed(path) else "a link back to its own folder"
+    )
+
+
 def _read_detail(log: LogFile, torn: int | None, parsed: Parsed) -> str | None:
     part_of = parsed.part_of
     notes = [
-        "part of a conversation; read with the first of its files" if part_of else None,
+        f"part of the conversation that begins in {part_of.name}" if part_of else None,
         None if parsed.sessions or part_of else "no conversation in it",
         f"line {torn} is cut off and waits for its rest" if torn else None,
         _stream_detail(log),
         *parsed.notes,
+        *oddities(log, parsed),
     ]
     return "; ".join(filter(None, notes)) or None
 

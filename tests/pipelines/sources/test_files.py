@@ -1,7 +1,10 @@
 """Which files there are and what each is, decided by content."""
 
 import json
+import os
+import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,9 +131,57 @@ def test_find_files_lists_each_real_file_once(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").touch()
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "b.jsonl")
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
-    (hidden / "loop").symlink_to(tmp_path)
+    (tmp_path / "again").symlink_to(hidden)
     found = find_files([tmp_path, tmp_path / "b.jsonl"])
     assert found == [hidden / "a.jsonl", tmp_path / "b.jsonl"]
+
+
+def test_links_that_lead_nowhere_new_are_listed(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.jsonl").touch()
+    (folder / "loop").symlink_to(tmp_path)
+    (tmp_path / "itself").symlink_to("itself")
+    found = find_files([tmp_path])
+    assert found == [folder / "a.jsonl", folder / "loop", tmp_path / "itself"]
+    assert [(r.status, r.detail) for r in map(read_file, found[1:])] == [
+        ("unreadable", "a link back to its own folder"),
+        ("unreadable", "Too many levels of symbolic links"),
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_this_user_may_not_open_is_listed() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "closed").mkdir(mode=0o700)
+        (folder / "secret.jsonl").touch(mode=0o600)
+        told = _as_nobody(lambda: [(r.path.name, r.status, r.detail) for r in _read_all(folder)])
+    assert told == [
+        ["closed", "unreadable", "a folder that cannot be entered"],
+        ["secret.jsonl", "unreadable", "Permission denied"],
+    ]
+
+
+def _read_all(folder: Path) -> list[FileReading]:
+    return [read_file(path) for path in find_files([folder])]
+
+
+def _as_nobody(work: Callable[[], object]) -> object:
+    """What `work` gives, as JSON would have it, in a process without rights."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        os.write(writer, json.dumps(work()).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        text = told.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
 
 
 def test_find_files_names_a_missing_path(tmp_path: Path) -> None:
