@@ -1,0 +1,64 @@
+"""ATIF documents.
+
+Choices: a result failed by the flag that its converter kept under `extra`, else by what its text
+states. Interrupts that a converter wrote as user steps are no turns. What a converter lost (that
+a prompt came through an SDK, that a text was marked as the machine's) cannot be told here. Tokens
+are those of the steps; reasoning tokens stand only in the final metrics.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.pipelines.sources.counting.counts import Counts
+from tests.pipelines.sources.counting.files import document, logs, number
+from tests.pipelines.sources.counting.texts import (
+    is_of_machine,
+    is_rejection,
+    states_failure,
+    text_of_content,
+)
+
+
+def count(paths: Iterable[Path]) -> Counts:
+    """The figures of ATIF documents."""
+    trajectories = {
+        str(whole.get("session_id") or path): whole
+        for path in logs(paths)
+        for whole in [document(path)]
+        if isinstance(whole, dict) and str(whole.get("schema_version")).startswith("ATIF-")
+    }
+    found = [count_one(trajectory) for trajectory in trajectories.values()]
+    return Counts(*map(sum, zip(*found, strict=True))) if found else Counts()
+
+
+def count_one(trajectory: dict[str, Any]) -> Counts:
+    """The figures of one document."""
+    steps = [step for step in trajectory["steps"] if not step.get("is_copied_context")]
+    said = [text_of_content(step["message"]) for step in steps if step["source"] == "user"]
+    metrics = [step.get("metrics") or {} for step in steps]
+    final = (trajectory.get("final_metrics") or {}).get("extra") or {}
+    return Counts(
+        1,
+        sum(not is_of_machine(text) for text in said),
+        sum(len(step.get("tool_calls") or []) for step in steps),
+        sum(_failed(result) for step in steps for result in _results(step)),
+        sum(number(one.get("prompt_tokens")) for one in metrics),
+        sum(number(one.get("cached_tokens")) for one in metrics),
+        sum(number(one.get("completion_tokens")) for one in metrics),
+        number(final.get("reasoning_output_tokens")),
+    )
+
+
+def _results(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from (step.get("observation") or {}).get("results") or []
+
+
+def _failed(result: dict[str, Any]) -> bool:
+    text = text_of_content(result.get("content"))
+    metadata = (result.get("extra") or {}).get("tool_result_metadata")
+    if isinstance(metadata, dict):
+        flagged = metadata.get("is_error") or metadata.get("tool_result_is_error")
+        raw = text_of_content((metadata.get("raw_tool_result") or {}).get("content"))
+        return bool(flagged) and not is_rejection(text) and not is_rejection(raw)
+    return states_failure(text)

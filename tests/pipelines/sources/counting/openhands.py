@@ -1,0 +1,95 @@
+"""OpenHands: V0 event lists, V0 evaluation output, V1 events.
+
+Choices: every action of the agent but a message, a recall and a change of state is a call, the
+last (`finish`) too. A V0 record of an evaluation is one run. A result failed by its exit code or
+`success`, an `error` observation is a failed call, else by a text that begins as an error.
+Tokens are the last of the accumulated figures; prompt tokens include cached ones.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.pipelines.sources.counting.counts import Counts
+from tests.pipelines.sources.counting.files import document, logs, number, records
+from tests.pipelines.sources.counting.texts import states_failure, text_of_content
+
+_NO_CALLS = ("message", "system", "recall", "change_agent_state", "null")
+_KEYS = ("prompt_tokens", "cache_read_tokens", "completion_tokens", "reasoning_tokens")
+
+
+def count(paths: Iterable[Path]) -> Counts:
+    """The figures of OpenHands."""
+    found = [run for path in logs(paths) for run in _runs(path)]
+    return Counts(*map(sum, zip(*found, strict=True))) if found else Counts()
+
+
+def _runs(path: Path) -> Iterator[Counts]:
+    whole = document(path)
+    if isinstance(whole, list):
+        yield _count_v0(whole, {})
+        return
+    lines = records(path)
+    if any("kind" in line for line in lines):
+        yield _count_v1(lines)
+        return
+    for line in lines:
+        yield _count_v0(_flat(line["history"]), line.get("metrics") or {})
+
+
+def _flat(history: list[Any]) -> list[dict[str, Any]]:
+    return [
+        event for entry in history for event in (entry if isinstance(entry, list) else [entry])
+    ]
+
+
+def _count_v0(events: list[dict[str, Any]], metrics: dict[str, Any]) -> Counts:
+    actions = [event for event in events if event.get("action")]
+    results = [event for event in events if event.get("observation")]
+    usage = [metrics, *(event.get("llm_metrics") or {} for event in events)]
+    spent = [one.get("accumulated_token_usage") or {} for one in usage]
+    return Counts(
+        1,
+        sum(one["action"] == "message" and one.get("source") == "user" for one in actions),
+        sum(one["action"] not in _NO_CALLS for one in actions),
+        sum(_failed(result) for result in results),
+        *(max(number(one.get(key)) for one in spent) for key in _KEYS),
+    )
+
+
+def _failed(result: dict[str, Any]) -> bool:
+    extras = result.get("extras") or {}
+    stated = extras.get("exit_code", (extras.get("metadata") or {}).get("exit_code"))
+    if isinstance(stated, int):
+        return stated != 0
+    if result["observation"] == "error" or result.get("success") is False:
+        return True
+    return states_failure(str(result.get("content") or ""))
+
+
+def _count_v1(events: list[dict[str, Any]]) -> Counts:
+    stats = [event["value"] for event in events if event.get("key") == "stats"]
+    spent = [
+        one["accumulated_token_usage"]
+        for one in (stats[-1]["usage_to_metrics"].values() if stats else [])
+    ]
+    said = [event for event in events if event["kind"] == "MessageEvent"]
+    return Counts(
+        1,
+        sum(event["source"] == "user" for event in said),
+        sum(event["kind"] == "ActionEvent" for event in events),
+        sum(map(_failed_v1, events)),
+        *(sum(number(one.get(key)) for one in spent) for key in _KEYS),
+    )
+
+
+def _failed_v1(event: dict[str, Any]) -> bool:
+    if event["kind"] == "AgentErrorEvent":
+        return True
+    if event["kind"] != "ObservationEvent":
+        return False
+    seen = event["observation"]
+    code = seen.get("exit_code", (seen.get("metadata") or {}).get("exit_code"))
+    if seen.get("is_error") or (isinstance(code, int) and code != 0):
+        return True
+    return not isinstance(code, int) and states_failure(text_of_content(seen.get("content")))

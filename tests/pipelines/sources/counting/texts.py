@@ -1,0 +1,70 @@
+"""What a text says by itself: that a machine wrote it, or that something failed."""
+
+import re
+from typing import Any
+
+_MACHINE = (
+    "<command-name>",
+    "<command-message>",
+    "<local-command-",
+    "<system-reminder>",
+    "<task-notification>",
+    "<teammate-message",
+    "<agent-message",
+    "<bash-input>",
+    "<bash-stdout>",
+    "<ide_opened_file>",
+    "<environment_context>",
+    "<recommended_plugins>",
+    "<user_instructions>",
+    "# AGENTS.md instructions",
+    "Caveat:",
+    "This session is being continued",
+    "Base directory for this skill",
+    "Stop hook feedback",
+    "Operation stopped by hook",
+    "Another Claude session sent a message",
+    "[Request interrupted by user",
+)
+_COMMAND = re.compile(r"/[\w:-]+$")
+_EXIT_CODE = re.compile(r"(?:exit(?:ed with)? code:?|\"exit_code\":) ?(-?\d+)", re.IGNORECASE)
+_FAILED = re.compile(
+    r"error\b|failed\b|fatal:|traceback \(most recent call last\)|\w+ verification failed",
+    re.IGNORECASE,
+)
+_REJECTED = (
+    "The user doesn't want to proceed with this tool use",
+    "The user doesn't want to take this action right now",
+)
+
+
+def is_of_machine(text: str) -> bool:
+    """Whether a text in the user's role was put there by a machine, or is empty."""
+    bare = text.strip()
+    return not bare or bare.startswith(_MACHINE) or _COMMAND.match(bare) is not None
+
+
+def states_failure(text: str) -> bool:
+    """Whether a result's own exit code is not 0 or, where it states none, it begins as an error."""
+    stated = _EXIT_CODE.search(text[:300])
+    if stated:
+        return stated.group(1) != "0"
+    return _FAILED.match(text.lstrip()) is not None
+
+
+def is_rejection(text: str) -> bool:
+    """Whether a result says that the person refused the call."""
+    return text.startswith(_REJECTED)
+
+
+def text_of_content(content: Any) -> str:
+    """The text of a message's content: a string, or the text parts of a list."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    return "\n".join(
+        part["text"]
+        for part in content
+        if isinstance(part, dict) and isinstance(part.get("text"), str)
+    )
