@@ -1,5 +1,6 @@
 """Events of the first generation (V0), translated one by one into steps."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,7 +8,11 @@ from typing import Any
 from agent_core.session import Observation, Step, ToolCall
 from pipelines.sources.drafting import result_step
 from pipelines.sources.fields import content_text, id_of, mapping_of, objects_of, text_of, time_of
-from pipelines.sources.formats.openhands.conversation import Conversation, failure_step
+from pipelines.sources.formats.openhands.conversation import (
+    Conversation,
+    failure_step,
+    is_api_error,
+)
 from pipelines.sources.formats.openhands.usage import answer_usage, metrics_total
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.tool_errors import looks_failed, observe
@@ -27,7 +32,13 @@ id timestamp source message tool_call_metadata llm_metrics
 """
 _ADDED = frozenset(_ADDED_NAMES.split())
 _NO_OBSERVATION = ("null", "recall", "microagent", "workspace_context", "knowledge")
-_IPYTHON_FAILURE = "Traceback (most recent call last)"
+# What a cell prints when it, or the editing function in it, fails.
+_CELL_FAILURE = re.compile(
+    r"Traceback \(most recent call last\)|^Cell In\[\d+\].*^\w*(?:Error|Exception): "
+    r"|\A\s*\[(?:Your proposed edit has introduced|No exact match found|Error)",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+_CELL_CHARS = 20_000
 _REFUSED = "User rejected the action"
 
 
@@ -74,7 +85,7 @@ class FirstEvents:
         is_told = action in ("finish", "reject", "think") and text
         return self._agent_step(ref, event, text) if is_told else None
 
-    def _said(self, ref: str, event: dict[str, Any], args: Mapping[str, Any]) -> Step:
+    def _said(self, ref: str, event: dict[str, Any], args: Mapping[str, Any]) -> Step | None:
         text = text_of(args, "content")
         if not text and (args.get("image_urls") or args.get("images_urls")):
             text = "[image]"
@@ -85,7 +96,7 @@ class FirstEvents:
             return self.talk.user_step(ref, text)
         if source == "agent":
             return self._agent_step(ref, event, text)
-        return Step(ref, "system", text)
+        return Step(ref, "system", text) if text else None
 
     def _agent_step(
         self, ref: str, event: dict[str, Any], text: str, call: ToolCall | None = None
@@ -130,8 +141,9 @@ class FirstEvents:
         call_id = id_of(metadata, "tool_call_id") or self._calls.get(cause, cause)
         if not call_id and "source" not in event:
             call_id = self._last_call
-        if kind == "error" and not call_id:
-            return failure_step(ref, content_text(event.get("content")))
+        text = content_text(event.get("content"))
+        if kind == "error" and not call_id and is_api_error(text):
+            return Step(ref, "system", text, event="api_error")
         return self._result(ref, event, kind, call_id)
 
     def _result(self, ref: str, event: dict[str, Any], kind: str, call_id: str) -> Step:
@@ -147,12 +159,17 @@ class FirstEvents:
         if failed:
             content += text_of(mapping_of(extras, "metadata"), "suffix")
         seen = observe(content, call_id=call_id or None, is_error=failed, source_ref=ref)
-        return result_step(ref, (as_timeout(seen) if _exit_code(event) == -1 else seen,))
+        return result_step(ref, (classed_by_code(seen, _exit_code(event)),))
 
 
-def as_timeout(seen: Observation) -> Observation:
-    """A failed command without exit code was still running when its time was over."""
-    return replace(seen, error_class="timeout") if seen.error_class == "other" else seen
+def classed_by_code(seen: Observation, code: Any) -> Observation:
+    """The failure of a command, whose code says what it is where its text does not.
+
+    Without a code (-1) it was still running when its time was over.
+    """
+    if seen.error_class != "other" or not isinstance(code, int):
+        return seen
+    return replace(seen, error_class="timeout" if code == -1 else "command_failed")
 
 
 def _spoken(args: Mapping[str, Any]) -> str:
@@ -198,5 +215,6 @@ def _failed(kind: str, event: dict[str, Any], content: str) -> bool:
     code = _exit_code(event)
     if code is not None:
         return code != 0
-    is_traced = kind == "run_ipython" and _IPYTHON_FAILURE in content
-    return kind == "error" or extras.get("error") is True or is_traced or looks_failed(content)
+    if kind == "run_ipython" and _CELL_FAILURE.search(content[:_CELL_CHARS]):
+        return True
+    return kind == "error" or extras.get("error") is True or looks_failed(content)

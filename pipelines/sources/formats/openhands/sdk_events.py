@@ -9,7 +9,7 @@ from agent_core.session import Step, ToolCall
 from pipelines.sources.drafting import result_step
 from pipelines.sources.fields import content_text, id_of, mapping_of, objects_of, text_of, time_of
 from pipelines.sources.formats.openhands.conversation import Conversation, failure_step
-from pipelines.sources.formats.openhands.first_events import as_timeout
+from pipelines.sources.formats.openhands.first_events import classed_by_code
 from pipelines.sources.formats.openhands.usage import stats_model, stats_total
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.tool_errors import looks_failed, observe
@@ -55,14 +55,14 @@ class SdkEvents:
     def _system_prompt(self, ref: str, event: dict[str, Any]) -> Step:
         return Step(ref, "system", _text(event.get("system_prompt")))
 
-    def _message(self, ref: str, event: dict[str, Any]) -> Step:
+    def _message(self, ref: str, event: dict[str, Any]) -> Step | None:
         message = mapping_of(event, "llm_message")
         text = _text(message.get("content"))
         source = text_of(event, "source")
         if source == "user":
             return self.talk.user_step(ref, text)
         if source != "agent":
-            return Step(ref, "system", text)
+            return Step(ref, "system", text) if text else None
         return self._agent_step(ref, event, text, message)
 
     def _action(self, ref: str, event: dict[str, Any]) -> Step:
@@ -100,7 +100,7 @@ class SdkEvents:
         if failed:
             content += text_of(metadata, "suffix")
         result = observe(content, call_id=_call_id(event), is_error=failed, source_ref=ref)
-        return result_step(ref, (as_timeout(result) if code == -1 else result,))
+        return result_step(ref, (classed_by_code(result, code),))
 
     def _agent_error(self, ref: str, event: dict[str, Any]) -> Step:
         text = text_of(event, "error")

@@ -97,7 +97,9 @@ def _read_lines(log: LogFile) -> Parsed:
             events.take(id_of(value, "id"), place or "#", value)
         else:
             quarantined.append(Quarantined(place or "#", "neither an event nor a task's history"))
-    quarantined += [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+    if log.is_line_based:
+        broken = log.broken_lines
+        quarantined += [Quarantined(f"line:{line.line}", line.reason) for line in broken]
     sessions += _sessions(talk, talk.session_id or f"{log.path}#{len(sessions)}", log)
     return Parsed(tuple(sessions), tuple(quarantined))
 
