@@ -16,6 +16,7 @@ UNVERIFIED = f"{AGENT_NAME} (unverified)"
 
 _AGENT = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}")
 _VERSION = re.compile(r"v?\d[0-9A-Za-z.+_-]{0,39}")
+_MODEL = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,63}")
 _HASH_CHARS = 8
 
 
@@ -68,6 +69,11 @@ def with_sound_names(session: Session, *, is_core: bool, path: Path) -> Session:
     if is_core or not claims:
         return named
     return replace(named, agent=UNVERIFIED, key=f"{session.key}@{_hash(str(path))}")
+
+
+def sound_model(name: str) -> str:
+    """The name of a model as it may be shown: itself, or a hash of what is no name but text."""
+    return name if _MODEL.fullmatch(name) else _hashed("model", name)
 
 
 def _version(name: str | None) -> str | None:

@@ -3,30 +3,17 @@
 Computed anew from the tables each time, so that the order in which files arrived does not matter.
 """
 
+from pathlib import Path
+
 import duckdb
 
 from pipelines.config import SelectConfig
 from pipelines.context import Context
+from pipelines.prices import load_prices
+from pipelines.stages.costs import sum_usage
+from pipelines.stages.ownership import mark_copied_steps
 from pipelines.stages.step_order import order_steps
 from pipelines.warehouse import transaction
-
-# A step with one content id in several sessions belongs to the session that started first.
-_OWNERSHIP = """
-CREATE OR REPLACE TEMP TABLE owners AS
-SELECT content_id, arg_min(session_key, (coalesce(started_at, 'infinity'), session_key)) AS owner
-FROM steps JOIN sessions USING (session_key)
-WHERE content_id IS NOT NULL AND conversion_of IS NULL
-GROUP BY content_id HAVING count(DISTINCT session_key) > 1;
-
-CREATE OR REPLACE TEMP TABLE copied AS
-SELECT session_key, source_ref,
-       log_says_copied OR coalesce(owner <> session_key, false) AS is_copied
-FROM steps LEFT JOIN owners USING (content_id);
-
-UPDATE steps SET is_copied_context = copied.is_copied FROM copied
-WHERE steps.session_key = copied.session_key AND steps.source_ref = copied.source_ref
-  AND steps.is_copied_context <> copied.is_copied;
-"""
 
 _CONVERSIONS = """
 CREATE OR REPLACE TEMP TABLE conversions AS
@@ -41,27 +28,7 @@ WHERE conversions.session_key = sessions.session_key
   AND sessions.conversion_of IS DISTINCT FROM native_key;
 """
 
-# One model call is several records in some formats, and stands in a parent's and a subagent's
-# file in others: its tokens are the maximum over its records, counted in its first session.
 _COUNTS = """
-CREATE OR REPLACE TEMP TABLE calls AS
-SELECT arg_min(session_key, (coalesce(started_at, 'infinity'), session_key)) AS session_key,
-       max(steps.input_tokens) AS input_tokens, max(steps.cached_tokens) AS cached_tokens,
-       max(steps.output_tokens) AS output_tokens,
-       max(steps.reasoning_tokens) AS reasoning_tokens,
-       max(steps.cost_usd) AS cost_usd
-FROM steps JOIN sessions USING (session_key)
-WHERE NOT is_copied_context AND conversion_of IS NULL
-GROUP BY coalesce('call ' || api_call_id, session_key || ' ' || source_ref);
-
-CREATE OR REPLACE TEMP TABLE tokens AS
-SELECT session_key, TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
-       TRY_CAST(sum(cached_tokens) AS BIGINT) AS cached_tokens,
-       TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
-       TRY_CAST(sum(reasoning_tokens) AS BIGINT) AS reasoning_tokens,
-       CASE WHEN isfinite(fsum(cost_usd)) THEN fsum(cost_usd) END AS cost_usd
-FROM calls GROUP BY session_key;
-
 CREATE OR REPLACE TEMP TABLE counted AS
 SELECT session_key,
        count(*) FILTER (NOT is_copied_context) AS steps,
@@ -84,8 +51,10 @@ SELECT session_key, coalesce(counted.steps, 0) AS steps,
        coalesce(counted.copied_steps, 0) AS copied_steps,
        coalesce(counted.tool_calls, 0) AS tool_calls,
        coalesce(counted.tool_errors, 0) AS tool_errors,
-       tokens.input_tokens, tokens.cached_tokens, tokens.output_tokens, tokens.reasoning_tokens,
-       tokens.cost_usd, coalesce(counted.content_hash, '') AS content_hash,
+       usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens,
+       usage.cache_write_tokens, usage.cache_write_hour_tokens, usage.cost_usd, usage.cost_basis,
+       coalesce(usage.unpriced_calls, 0) AS unpriced_calls,
+       coalesce(counted.content_hash, '') AS content_hash,
        coalesce(sessions.started_at, sessions.first_seen)::DATE AS day,
        CASE WHEN conversion_of IS NOT NULL THEN 'conversion of a log that is present'
             WHEN coalesce(counted.steps, 0) = 0 AND coalesce(counted.copied_steps, 0) > 0
@@ -94,10 +63,10 @@ SELECT session_key, coalesce(counted.steps, 0) AS steps,
             WHEN counted.steps < $min_steps THEN 'fewer steps than min_steps'
             WHEN NOT is_autonomous AND counted.person_turns < $min_user_turns
                 THEN 'fewer turns of the person than min_user_turns'
-            WHEN tokens.input_tokens::HUGEINT + tokens.output_tokens > $max_tokens
+            WHEN usage.input_tokens::HUGEINT + usage.output_tokens > $max_tokens
                 THEN 'more tokens than max_tokens'
        END AS exclusion
-FROM sessions LEFT JOIN counted USING (session_key) LEFT JOIN tokens USING (session_key)
+FROM sessions LEFT JOIN counted USING (session_key) LEFT JOIN usage USING (session_key)
 """
 
 _FILLED = (
@@ -111,7 +80,11 @@ _FILLED = (
     "cached_tokens",
     "output_tokens",
     "reasoning_tokens",
+    "cache_write_tokens",
+    "cache_write_hour_tokens",
     "cost_usd",
+    "cost_basis",
+    "unpriced_calls",
     "content_hash",
     "day",
     "exclusion",
@@ -127,12 +100,17 @@ FROM sessions WHERE release IS NOT NULL AND exclusion IS NULL GROUP BY agent, re
 
 
 def summarise_sessions(context: Context) -> dict[str, int]:
-    """Recompute ownership, counts, selection and releases; return sessions by exclusion."""
+    """Recompute ownership, counts, costs, selection and releases; return sessions by exclusion.
+
+    Raises ConfigError where the price table of the configuration cannot be used.
+    """
+    prices = load_prices(_price_file(context))
     with context.warehouse() as connection, transaction(connection):
         connection.execute(_CONVERSIONS)
-        connection.execute(_OWNERSHIP)
+        mark_copied_steps(connection)
         order_steps(connection)
         connection.execute(_COUNTS)
+        sum_usage(connection, prices)
         _summarise(connection, context.config.select)
         connection.execute(_RELEASES)
         rows = connection.execute(
@@ -141,6 +119,12 @@ def summarise_sessions(context: Context) -> dict[str, int]:
         ).fetchall()
     counts = {str(reason): int(number) for reason, number in rows}
     return {"seen": sum(counts.values()), **counts}
+
+
+def _price_file(context: Context) -> Path | None:
+    """The file that signals.toml names, seen from the folder that signals.toml lies in."""
+    file = context.config.prices.file
+    return file and context.home.root / file.expanduser()
 
 
 def _summarise(connection: duckdb.DuckDBPyConnection, select: SelectConfig) -> None:
