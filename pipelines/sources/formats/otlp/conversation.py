@@ -92,6 +92,8 @@ class _Conversation:
     unseen: set[str] = field(default_factory=set)
     """Ids of calls that later inputs tell of and no span."""
     told: list[_ToldResult] = field(default_factory=list)
+    bare: set[str] = field(default_factory=set)
+    """The references of results whose calls are in other files."""
     prompts: Prompts = field(init=False)
     has_begun: bool = False
 
@@ -106,11 +108,11 @@ class _Conversation:
         numbers: Counter[str] = Counter()
         for index, message in enumerate(inputs):
             if message.role == "system" and not self.has_begun and message.text:
-                ref = f"system:{self._name(message.text)}"
+                ref = self._name("system", span, index, message.text)
                 step = Step(ref, "system", message.text, _time(span.start))
                 self.entries.append(Entry(span.start, step))
             elif index in new:
-                self._add_prompt(exchange, new[index])
+                self._add_prompt(exchange, index, new[index])
             elif message.role == "assistant":
                 self._add_history(span, index, message)
             for result in message.results:
@@ -121,16 +123,21 @@ class _Conversation:
         self.has_begun = True
         self._add_answer(exchange)
 
-    def _name(self, text: str) -> str:
-        """A name for a text that is the same in every file that holds it of this session."""
-        return _digest(f"{self.session_id} {text.strip()}")
+    def _name(self, role: str, span: Span, index: int, text: str, occurrence: int = 1) -> str:
+        """The reference of a message: the same in every file that holds it of this session.
 
-    def _add_prompt(self, exchange: Exchange, prompt: Prompt) -> None:
+        A text has no id and stands in the input of many spans, which may lie in many files.
+        """
+        if not self.is_elsewhere_too:
+            return f"{span.ref}/input/{index}"
+        repeats = f".{occurrence}" if occurrence > 1 else ""
+        return f"{role}:{_digest(f'{self.session_id} {text.strip()}')}{repeats}"
+
+    def _add_prompt(self, exchange: Exchange, index: int, prompt: Prompt) -> None:
         span = exchange.span
         words = person_text(prompt.text)
-        repeats = f".{prompt.occurrence}" if prompt.occurrence > 1 else ""
         step = Step(
-            f"user:{self._name(prompt.text)}{repeats}",
+            self._name("user", span, index, prompt.text, prompt.occurrence),
             "user",
             words or prompt.text,
             _time(span.start),
@@ -206,9 +213,8 @@ class _Conversation:
         elif call.call_id and self.calls.knows(call.call_id):
             return  # a second span of a call that has its result
         elif self._was_made_elsewhere(span, call):
-            bare = result_step(span.ref, (), _time(span.end or span.start))
-            kept = replace(seen, call_id=call.call_id or None)
-            self.entries.append(Entry(span.start, bare, [kept]))
+            time = _time(span.end or span.start)
+            self._add_bare(span, time, replace(seen, call_id=call.call_id or None))
         else:
             time = _time(span.end or span.start)
             step = Step(span.ref, "agent", timestamp=time, content_id=_own_id(span))
@@ -219,9 +225,15 @@ class _Conversation:
         is_told = self.copied.knows(call.call_id) or call.call_id in self.unseen
         return (bool(call.call_id) and is_told) or not self.ancestry.has_parent(span)
 
+    def _add_bare(self, span: Span, time: datetime | None, seen: Observation) -> None:
+        """A result whose call is in another file; spans and inputs name it alike."""
+        name = f"result:{seen.call_id}" if seen.call_id else seen.source_ref or span.ref
+        if name not in self.bare:
+            self.bare.add(name)
+            self.entries.append(Entry(span.start, result_step(name, (), time), [seen]))
+
     def add_told_results(self) -> None:
         """The results that no span of a tool tells of, each from the first input that has it."""
-        known: set[str] = set()
         for span, place, result, number, is_new in self.told:
             ref = f"{span.ref}/input/{place}"
             slot = self.calls.nth(result.call_id, result.name, number)
@@ -231,11 +243,9 @@ class _Conversation:
                 slot = self.copied.nth(result.call_id, result.name, number)
             if slot and not slot.is_answered:
                 slot.answer(_observation(result, slot.call.call_id, ref))
-            elif slot is None and is_new and (result.call_id or ref) not in known:
-                known.add(result.call_id or ref)
+            elif slot is None and is_new:
                 seen = _observation(result, result.call_id or None, ref)
-                bare = result_step(ref, (), _time(span.start))
-                self.entries.append(Entry(span.start, bare, [seen]))
+                self._add_bare(span, _time(span.start), seen)
 
     def finish(self) -> tuple[Step, ...]:
         """The steps in the order of time, each under a reference of its own."""
