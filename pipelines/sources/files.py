@@ -62,7 +62,7 @@ def read_log(log: LogFile, format_name: str | None = None) -> FileReading:
         "part" if parsed.part_of else "read",
         source.name,
         _read_detail(log, torn, parsed),
-        len(log.records) if log.is_line_based else 1,
+        parsed.records or (len(log.records) if log.is_line_based else 1),
         parsed.sessions,
         parsed.quarantined,
         torn,
@@ -177,7 +177,7 @@ def _folder_detail(path: Path) -> str | None:
 def _read_detail(log: LogFile, torn: int | None, parsed: Parsed) -> str | None:
     part_of = parsed.part_of
     notes = [
-        f"part of the conversation that begins in {part_of.name}" if part_of else None,
+        "part of a conversation; read with the first of its files" if part_of else None,
         None if parsed.sessions or part_of else "no conversation in it",
         f"line {torn} is cut off and waits for its rest" if torn else None,
         _stream_detail(log),
