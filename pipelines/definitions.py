@@ -4,10 +4,10 @@ The home is named by SIGNALS_HOME. Steps run in one process, one after the other
 has one writer.
 """
 
-import hashlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import dagster as dg
 from pydantic import Field
@@ -18,6 +18,7 @@ from pipelines.config import load_config
 from pipelines.context import Context
 from pipelines.home import Home
 from pipelines.known_folders import log_folders
+from pipelines.listing import fingerprint
 from pipelines.runs import run_stage
 from pipelines.sources import find_files
 
@@ -127,6 +128,17 @@ def coverage_adds_up(
 run_job = dg.define_asset_job(
     JOB_NAME, selection=dg.AssetSelection.all(), description="The whole loop, once."
 )
+_ATTEMPTS = 3
+_DEAD_AFTER = timedelta(hours=12)
+_SENSOR_TAG, _RUN_KEY_TAG = "dagster/sensor_name", "dagster/run_key"
+_FAILED = [dg.DagsterRunStatus.FAILURE]
+_UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 daily = dg.ScheduleDefinition(
     name="daily",
     job=run_job,
@@ -135,12 +147,24 @@ daily = dg.ScheduleDefinition(
 )
 
 
-def _stamp(path: Path) -> bytes:
-    try:
-        status = path.stat()
-    except OSError:  # gone since it was listed, or not to be looked at
-        return os.fsencode(path)
-    return os.fsencode(path) + f" {status.st_size} {status.st_mtime_ns}".encode()
+class _Asked(NamedTuple):
+    """What the sensor asked for last: its cursor."""
+
+    listing: str
+    attempt: int
+
+    @classmethod
+    def of(cls, cursor: str | None) -> Self:
+        listing, _, attempt = (cursor or "").partition(" ")
+        return cls(listing, int(attempt) if attempt.isdecimal() else 1)
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.listing} {self.attempt}"
+
+    @property
+    def run_key(self) -> str:
+        return f"{self.listing}-{self.attempt}"
 
 
 @dg.sensor(
@@ -151,16 +175,36 @@ def _stamp(path: Path) -> bytes:
 def new_logs(
     context: dg.SensorEvaluationContext, signals: SignalsHome
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for a run when the log folders hold something new; reads listings only."""
+    """Ask for a run when the log folders hold something new; reads listings only.
+
+    One run at a time: what grows meanwhile is asked for when it has ended. A run that failed is
+    asked for again, three times in all.
+    """
+    if unfinished := _runs(context.instance, _UNFINISHED, {_SENSOR_TAG: "new_logs"}):
+        return dg.SkipReason(f"run {unfinished[0].run_id} has not ended yet")
     home = Home(Path(signals.home).expanduser()).prepare()
     try:
         found = find_files(log_folders(load_config(home.config).sources, home.sessions))
     except BadInputError as error:
         return dg.SkipReason(str(error))
-    listing = hashlib.sha256(b"\n".join(_stamp(path) for path in found)).hexdigest()
-    if listing == context.cursor:
-        return dg.SkipReason(f"nothing new in {len(found)} files")
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=listing)], cursor=listing)
+    last, listing = _Asked.of(context.cursor), fingerprint(found)
+    asked = _Asked(listing, 1)
+    if listing == last.listing:
+        if not _runs(context.instance, _FAILED, {_RUN_KEY_TAG: last.run_key}):
+            return dg.SkipReason(f"nothing new in {len(found)} files")
+        if last.attempt >= _ATTEMPTS:
+            return dg.SkipReason(f"{_ATTEMPTS} runs on these files failed; see their logs")
+        asked = _Asked(listing, last.attempt + 1)
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=asked.run_key)], cursor=asked.cursor)
+
+
+def _runs(
+    instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus], tags: dict[str, str]
+) -> Sequence[dg.DagsterRun]:
+    # A run whose process was killed never ends for Dagster: after a while it counts as dead.
+    since = datetime.now(UTC) - _DEAD_AFTER if statuses is _UNFINISHED else None
+    filters = dg.RunsFilter(statuses=statuses, tags=tags, updated_after=since)
+    return instance.get_runs(filters, limit=1)
 
 
 def build_definitions(home: str | dg.EnvVar) -> dg.Definitions:

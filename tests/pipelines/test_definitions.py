@@ -1,15 +1,14 @@
-"""The Dagster job over real files in a real home: assets, checks, sensor, schedule."""
+"""The Dagster job over real files in a real home: assets, checks, schedule."""
 
 import json
 import warnings
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from agent_core.errors import BadInputError, WarehouseError
-from pipelines.definitions import JOB_NAME, SignalsHome, build_definitions, new_logs
+from pipelines.definitions import JOB_NAME, build_definitions
 from pipelines.home import Home
 from pipelines.job import run_job_in_process
 from pipelines.warehouse import open_warehouse, query
@@ -95,27 +94,6 @@ def test_the_graph_is_the_way_of_the_data() -> None:
 def test_the_schedule_is_daily() -> None:
     schedule = build_definitions("/nowhere").resolve_schedule_def("daily")
     assert (schedule.job_name, schedule.cron_schedule) == (JOB_NAME, "0 5 * * *")
-
-
-def test_the_sensor_asks_for_a_run_when_logs_are_new(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home").prepare()
-    logs = tmp_path / "logs"
-    home.config.write_text(f"[sources]\npaths = [{json.dumps(str(logs))}]\n")
-    _write(logs)
-
-    def ask(cursor: str | None) -> Any:
-        with dg.build_sensor_context(
-            cursor=cursor, resources={"signals": SignalsHome(home=str(home.root))}
-        ) as context:
-            return new_logs(context)
-
-    first = ask(None)
-    assert len(first.run_requests) == 1
-    assert isinstance(ask(first.cursor), dg.SkipReason)
-    write_log(logs / "b.jsonl", said("s2", "w1", 0, "Hello."))
-    grown = ask(first.cursor)
-    assert len(grown.run_requests) == 1
-    assert grown.cursor != first.cursor
 
 
 def test_a_moment_without_its_step_blocks_publishing(tmp_path: Path) -> None:
