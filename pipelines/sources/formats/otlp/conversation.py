@@ -93,7 +93,7 @@ class _Conversation:
     """Ids of calls that later inputs tell of and no span."""
     told: list[_ToldResult] = field(default_factory=list)
     bare: set[str] = field(default_factory=set)
-    """The references of results whose calls are in other files."""
+    """The ids of calls that are in other files and whose results are here."""
     prompts: Prompts = field(init=False)
     has_begun: bool = False
 
@@ -109,12 +109,13 @@ class _Conversation:
         for index, message in enumerate(inputs):
             if message.role == "system" and not self.has_begun and message.text:
                 ref = self._name("system", span, index, message.text)
-                step = Step(ref, "system", message.text, _time(span.start))
+                own = _content_id(exchange, f"system {message.text}")
+                step = Step(ref, "system", message.text, _time(span.start), content_id=own)
                 self.entries.append(Entry(span.start, step))
             elif index in new:
                 self._add_prompt(exchange, index, new[index])
             elif message.role == "assistant":
-                self._add_history(span, index, message)
+                self._add_history(exchange, index, message)
             for result in message.results:
                 key = result.call_id or result.name
                 is_new = index > last_answer
@@ -146,17 +147,20 @@ class _Conversation:
         )
         self.entries.append(Entry(span.start, step))
 
-    def _add_history(self, span: Span, index: int, message: Message) -> None:
+    def _add_history(self, exchange: Exchange, index: int, message: Message) -> None:
         """An answer that an input tells of: it has a span of its own but for the first input's."""
         if self.has_begun:
             self.unseen |= {c.call_id for c in message.calls if not self.calls.knows(c.call_id)}
             return
+        span = exchange.span
+        made = " ".join(call.call_id for call in message.calls)
         step = Step(
             f"{span.ref}/input/{index}",
             "agent",
             message.text,
             _time(span.start),
             reasoning=message.reasoning,
+            content_id=_content_id(exchange, f"history {made} {message.text}"),
             is_copied_context=self.is_elsewhere_too,
         )
         self._add_with_calls(span, span.start, step, message.calls)
@@ -213,8 +217,11 @@ class _Conversation:
         elif call.call_id and self.calls.knows(call.call_id):
             return  # a second span of a call that has its result
         elif self._was_made_elsewhere(span, call):
+            self.bare.add(call.call_id)
+            known = replace(seen, call_id=call.call_id or None)
             time = _time(span.end or span.start)
-            self._add_bare(span, time, replace(seen, call_id=call.call_id or None))
+            step = result_step(span.ref, (), time, content_id=_own_id(span))
+            self.entries.append(Entry(span.start, step, [known]))
         else:
             time = _time(span.end or span.start)
             step = Step(span.ref, "agent", timestamp=time, content_id=_own_id(span))
@@ -224,13 +231,6 @@ class _Conversation:
     def _was_made_elsewhere(self, span: Span, call: ToolCall) -> bool:
         is_told = self.copied.knows(call.call_id) or call.call_id in self.unseen
         return (bool(call.call_id) and is_told) or not self.ancestry.has_parent(span)
-
-    def _add_bare(self, span: Span, time: datetime | None, seen: Observation) -> None:
-        """A result whose call is in another file; spans and inputs name it alike."""
-        name = f"result:{seen.call_id}" if seen.call_id else seen.source_ref or span.ref
-        if name not in self.bare:
-            self.bare.add(name)
-            self.entries.append(Entry(span.start, result_step(name, (), time), [seen]))
 
     def add_told_results(self) -> None:
         """The results that no span of a tool tells of, each from the first input that has it."""
@@ -243,9 +243,13 @@ class _Conversation:
                 slot = self.copied.nth(result.call_id, result.name, number)
             if slot and not slot.is_answered:
                 slot.answer(_observation(result, slot.call.call_id, ref))
-            elif slot is None and is_new:
+            elif slot is None and is_new and result.call_id not in self.bare - {""}:
+                self.bare.add(result.call_id)
+                # Where the call is, the span of its tool may be too: there it is counted.
+                bare = result_step(ref, (), _time(span.start))
+                step = replace(bare, is_copied_context=self.is_elsewhere_too)
                 seen = _observation(result, result.call_id or None, ref)
-                self._add_bare(span, _time(span.start), seen)
+                self.entries.append(Entry(span.start, step, [seen]))
 
     def finish(self) -> tuple[Step, ...]:
         """The steps in the order of time, each under a reference of its own."""

@@ -307,7 +307,7 @@ CASES: dict[str, Case] = {
                 f'{_id(1)} agent model-1: | find{{"n": 1}} #c1 -> other! Error: no shelf #c1',
                 f'{_id(2)} agent model-1: | open{{"n": 2}} #c2 -> {{"ok":true}} #c2',
                 f"{_id(3)} agent model-1: So",
-                "result:c9 system: -> whose call is elsewhere #c9",
+                f"{_id(3)}/input/5 system copied: -> whose call is elsewhere #c9",
             ]
         },
     ),
@@ -330,12 +330,12 @@ CASES: dict[str, Case] = {
         {
             f"otlp:{_TRACE}": [
                 "agent=unknown start=2026-01-01T10:00:03 end=2026-01-01T10:00:07",
-                "result:c2 system: -> other! Error: no #c2",
+                f"{_id(3)} system: -> other! Error: no #c2",
                 f"{_user(_TRACE, 'Where is it?')} user turn: Where is it?",
                 f'{_id(5)}/input/1 agent copied: | find{{"n": 1}} #c1 -> Shelf 4 #c1',
                 f'{_id(5)}/input/3 agent copied: | open{{"n": 2}} #c2',
                 f"{_id(5)} agent model-1: | close{{}} #c3 -> closed #c3",
-                "result:c4 system: -> its parent ends later #c4",
+                f"{_id(7)} system: -> its parent ends later #c4",
             ]
         },
     ),
@@ -905,7 +905,7 @@ CASES: dict[str, Case] = {
                 f"{_user(_TRACE, 'Weigh it')} user turn: Weigh it",
                 f'{_id(2)} agent model-4 in 5 out 2: | scale{{"n": 1}} #c1 -> {{"kg": 2}} #c1',
                 f"{_id(4)} agent model-4: (Heavy) 2 kg",
-                "result:c2 system: -> other! broken #c2",
+                f"{_id(4)}/input/2 system copied: -> other! broken #c2",
             ]
         },
         {"spans.json:#/4": "not a span"},
@@ -1099,10 +1099,10 @@ def test_parts_in_several_files_make_the_steps_of_one(tmp_path: Path) -> None:
     whole = _read(tmp_path, "whole.json", *_TURN_ONE, *_TURN_TWO)
     parts = [
         _read(tmp_path, "1.json", *_TURN_ONE[1:3]),
-        _read(tmp_path, "2.json", *_TURN_ONE[:1], *_TURN_ONE[4:], *_TURN_TWO),
+        _read(tmp_path, "2.json", *_TURN_ONE[:1], *_TURN_ONE[3:], *_TURN_TWO),
     ]
     counted = {s.source_ref: s.text for p in parts for s in p.steps if not s.is_copied_context}
-    assert counted.pop("result:c2") == ""  # its call is in the first file
+    assert counted.pop(_id(4)) == ""  # the result of a call that is in the first file
     assert counted == {step.source_ref: step.text for step in whole.steps}
 
 
