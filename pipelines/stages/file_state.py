@@ -16,8 +16,17 @@ import duckdb
 
 from pipelines.config import SourcesConfig
 from pipelines.sources import FORMATS, reader_version
+from pipelines.stages.folder_state import (
+    Lost,
+    conversation_of,
+    keep_lost,
+    members_of,
+    reading_order,
+)
 
 _HASH_CHUNK = 1 << 20
+_READ_AGAIN = -1
+"""The time of a file that is to be read whatever its time is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,9 @@ class Plan:
     touched: list[tuple[int, int, str, str]] = field(default_factory=list)
     """(size, time, path, digest) of files with a new time and the content that is known."""
     companions: list[str] = field(default_factory=list)
-    """Other files with sessions of the changed ones, which may have taken steps over from them."""
+    """Other files with sessions of the changed ones, which may have taken steps over from them,
+    and those that are read for a whole folder in which a file has changed."""
+    lost: list[Lost] = field(default_factory=list)
     to_read: list[Wanted] = field(default_factory=list)
 
 
@@ -91,19 +102,34 @@ def plan_reading(found: Sequence[Path], known: Mapping[str, Known], manner: Mann
     for path in found:
         _compare(path, known.get(file_key(path)), manner, plan)
     changed = {file_key(path): path for path in plan.changed}
-    plan.companions = sorted(_sharing(changed, known) - changed.keys())
-    plan.to_read = sorted(
-        [
-            *(Wanted(path, _format_of(path, known, manner)) for path in plan.changed),
-            *(
-                Wanted(Path(name), known[name].manner.forced_format)
-                for name in plan.companions
-                if _is_file(Path(name))
-            ),
-        ],
-        key=lambda wanted: wanted.path,
-    )
+    joined = _join_folders(changed, known, plan)
+    plan.companions = sorted((_sharing([*changed, *joined], known) | joined) - changed.keys())
+    wanted = [Wanted(path, _format_of(path, known, manner)) for path in plan.changed]
+    wanted += [
+        Wanted(Path(name), known[name].manner.forced_format)
+        for name in plan.companions
+        if _is_file(Path(name))
+    ]
+    plan.to_read = sorted(wanted, key=lambda one: reading_order(one.path))
     return plan
+
+
+def _join_folders(changed: Mapping[str, Path], known: Mapping[str, Known], plan: Plan) -> set[str]:
+    """The known files to be read because another file of their conversation is read."""
+    folders = {folder for path in changed.values() if (folder := conversation_of(path))}
+    joined: set[str] = set()
+    for members in members_of(folders, ((n, f.format) for n, f in known.items())).values():
+        there = {name for name in members if name in changed or _is_file(Path(name))}
+        readers = [name for name in members if known[name].status != "part"]
+        joined.update(there & set(readers))
+        if not any(name in there and name not in changed for name in readers):
+            joined.update(there)  # any of them may be the first now
+        gone = [n for n in members if n not in there and known[n].mtime_ns != _READ_AGAIN]
+        if gone:
+            parts = [name for name in gone if name not in readers]
+            reader = next((name for name in readers if name in there), None) if parts else None
+            plan.lost.append(Lost(reader, [*parts, *(n for n in gone if n in readers)]))
+    return joined
 
 
 def _format_of(path: Path, known: Mapping[str, Known], manner: Manner) -> str | None:
@@ -118,9 +144,11 @@ def record_plan(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
             "UPDATE source_files SET size = ?, mtime_ns = ? WHERE path = ? AND sha256 = ?",
             list(touched),
         )
+    for lost in plan.lost:
+        keep_lost(connection, lost)
     connection.execute(
-        "UPDATE source_files SET mtime_ns = -1, sha256 = NULL WHERE path IN (SELECT unnest(?))",
-        [plan.companions],
+        "UPDATE source_files SET mtime_ns = ?, sha256 = NULL WHERE path IN (SELECT unnest(?))",
+        [_READ_AGAIN, plan.companions],
     )
 
 
