@@ -1,13 +1,12 @@
 """A log file on disk as readers see it: one document, values one per line, or a zip archive."""
 
-import io
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipelines.sources.file_bytes import MAX_BYTES, FileBytes, Stamp, UnreadableError
+from pipelines.sources.archive import Archive
+from pipelines.sources.file_bytes import MAX_BYTES, FileBytes, Stamp
 from pipelines.sources.json_lines import BrokenLine, JsonLines
 from pipelines.sources.json_text import NotJsonError, decode
 
@@ -84,23 +83,14 @@ class LogFile:
             return None
 
     @cached_property
-    def archive(self) -> zipfile.ZipFile | None:
+    def archive(self) -> Archive | None:
         """The zip archive that the file is, else None."""
-        if not self.start.startswith(_ZIP):
-            return None
-        try:
-            return zipfile.ZipFile(io.BytesIO(self.data))
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise UnreadableError("a damaged or unfinished zip archive") from error
+        return Archive(self.data, MAX_DOCUMENT_BYTES) if self.start.startswith(_ZIP) else None
 
     def member(self, name: str) -> bytes:
         """The decompressed bytes of a file in the archive; KeyError where there is none."""
         assert self.archive is not None
-        with self.archive.open(name) as file:
-            content = file.read(MAX_DOCUMENT_BYTES + 1)
-        if len(content) > MAX_DOCUMENT_BYTES:
-            raise UnreadableError(f"holds a file larger than {MAX_DOCUMENT_BYTES >> 20} MB")
-        return content
+        return self.archive.read(name)
 
     @property
     def is_line_based(self) -> bool:
