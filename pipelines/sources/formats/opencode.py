@@ -227,7 +227,7 @@ def _rejections(step: Step) -> Iterator[Step]:
     for index, seen in enumerate(step.observations):
         if _is_refused(seen):
             comment = seen.content.partition(_FEEDBACK)[2].strip()
-            ref = f"{seen.source_ref or f'{step.source_ref}/tools/{index}'}/rejection"
+            ref = f"{step.source_ref}/rejections/{index}"
             yield Step(ref, "user", comment, timestamp=step.timestamp, event="rejection")
 
 
@@ -235,7 +235,7 @@ def _failures(step: Step, info: dict[str, Any], parts: list[dict[str, Any]]) -> 
     """What went wrong with the call of the model, the tries before the last one included."""
     for index, part in enumerate(parts):
         if part.get("type") == "retry":
-            ref = id_of(part, "id") or f"{step.source_ref}/parts/{index}"
+            ref = f"{step.source_ref}/parts/{index}"
             text = _error_text(mapping_of(part, "error"))
             time = time_of(mapping_of(part, "time"), "created") or step.timestamp
             yield Step(ref, "system", text, time, event="api_error")

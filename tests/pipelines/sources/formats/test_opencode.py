@@ -182,7 +182,7 @@ CASES: dict[str, Case] = {
                 "msg_3/error user interrupt:",
                 "msg_4/error system api_error: Overloaded",
                 "msg_5 agent model-1: At last",
-                "prt_r system api_error: Too many",
+                "msg_5/parts/0 system api_error: Too many",
             ]
         },
     ),
@@ -221,9 +221,9 @@ CASES: dict[str, Case] = {
                 " -> rejected! The user rejected permission to use this specific tool call"
                 " with the following feedback: use spaces #call_2"
                 " -> rejected! The user dismissed this question #call_3",
-                "prt_1/rejection user rejection:",
-                "prt_2/rejection user rejection: use spaces",
-                "prt_3/rejection user rejection:",
+                "msg_1/rejections/0 user rejection:",
+                "msg_1/rejections/1 user rejection: use spaces",
+                "msg_1/rejections/2 user rejection:",
                 "msg_2 user turn: Not so",
             ]
         },
