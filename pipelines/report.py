@@ -44,6 +44,26 @@ class JudgeUse:
 
 
 @dataclass(frozen=True, slots=True)
+class CostReport:
+    """What sessions cost whose cost is known in one way."""
+
+    basis: str
+    sessions: int
+    cost_usd: float | None
+    unpriced_calls: int
+    prices_as_of: str | None
+    """Day of the list prices."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnpricedModel:
+    """A model without a price, and its calls whose cost is therefore unknown."""
+
+    model: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """`affected` of `sessions`, with a 95 % Wilson interval; None: no session could tell."""
 
@@ -148,6 +168,8 @@ class Report:
     mode: str
     coverage: tuple[Count, ...]
     judges: tuple[JudgeUse, ...]
+    costs: tuple[CostReport, ...]
+    unpriced_models: tuple[UnpricedModel, ...]
     friction: Rate
     delight: Rate
     friction_types: tuple[TypeReport, ...]
@@ -189,6 +211,11 @@ def _rendered(directory: Path) -> Report:
         mode=head["mode"],
         coverage=_as_rows(Count, _read(directory, "coverage")),
         judges=_as_rows(JudgeUse, _read(directory, "judges")),
+        costs=_as_rows(
+            CostReport,
+            _read(directory, "costs").with_columns(pl.col("prices_as_of").cast(pl.String)),
+        ),
+        unpriced_models=_as_rows(UnpricedModel, _read(directory, "unpriced_models")),
         friction=_any_rate(rates, "friction"),
         delight=_any_rate(rates, "delight"),
         friction_types=_types(rates, moments, "friction"),

@@ -2,11 +2,17 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 WIDTH = 100
 _TYPES_SHOWN = 6
 _BREACHES_SHOWN = 10
+_BASES = {
+    "stated": "stated",
+    "computed": "computed from list prices of {day}",
+    "mixed": "partly stated, partly computed",
+}
 _Rows = Sequence[Mapping[str, Any]]
 
 
@@ -14,7 +20,11 @@ def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """The lines of the report, section by section; empty sections say so in one line."""
     moment = report["published_at"][:16].replace("T", " ")
     yield from _entry(f"Signals report of {moment} (run {report['run_id']})", 0)
-    yield from _section("Coverage", _coverage(report["coverage"], report["judges"]))
+    coverage = chain(
+        _coverage(report["coverage"], report["judges"]),
+        _cost(report["costs"], report["unpriced_models"]),
+    )
+    yield from _section("Coverage", coverage)
     yield from _section("How sessions felt", _feeling(report))
     yield from _section("Top friction", _types(report["friction_types"], report["mode"]))
     yield from _section("Delight", _types(report["delight_types"], report["mode"], examples=1))
@@ -50,6 +60,24 @@ def _coverage(coverage: _Rows, judges: _Rows) -> Iterator[str]:
     withheld = _total([row for row in coverage if row["area"] == "withheld"])
     if withheld:
         yield from _entry(f"{withheld:>6} rows withheld: fewer sessions or users than the floors")
+
+
+def _cost(costs: _Rows, unpriced: _Rows) -> Iterator[str]:
+    """Nothing where no call is known; a call without a price is named, never taken for free."""
+    known = [row for row in costs if row["cost_usd"] is not None]
+    calls = sum(row["unpriced_calls"] for row in costs)
+    total = f"{sum(row['cost_usd'] for row in known):.2f} USD" if known else "unknown"
+    basis = ", ".join(
+        f"{row['sessions']} {_BASES[row['basis']].format(day=row['prices_as_of'])}" for row in known
+    )
+    line = f" cost: {total}" + (f" ({basis})" if basis else "")
+    if calls:
+        names = [row["model"] for row in unpriced]
+        of_models = f" of {_plural(len(names), 'model')}" if names else ""
+        line += f", {_plural(calls, 'call')}{of_models} without a price"
+        line += f": {_few(names, ', ')}" if names else ""
+    if known or calls:
+        yield from _entry(line, 2, 9)
 
 
 def _files(coverage: _Rows) -> str:

@@ -56,14 +56,21 @@ FROM summed_calls JOIN sessions USING (session_key);
 # Of the prices that hold on the day, the one for the longest prompts that the call's is beyond.
 _COMPUTED = """
 CREATE OR REPLACE TEMP TABLE computed_costs AS
-SELECT call, session_key, source_ref, (
-         greatest(input_tokens::DOUBLE - cached_tokens - cache_write_tokens, 0) * price.input
-         + cached_tokens::DOUBLE * price.cached
-         + greatest(cache_write_tokens::DOUBLE - cache_write_hour_tokens, 0) * price.cache_write
-         + cache_write_hour_tokens::DOUBLE * price.cache_write_hour
-         + output_tokens::DOUBLE * price.output) / 1e6 AS computed
-FROM calls JOIN model_prices AS price
-  ON is_open AND price.model = calls.model AND day >= valid_from
+WITH amounts AS (
+    SELECT call, session_key, source_ref, model, day, input_tokens,
+           coalesce(cached_tokens, 0)::DOUBLE AS cached,
+           coalesce(cache_write_tokens, 0)::DOUBLE AS written,
+           least(written, coalesce(cache_write_hour_tokens, 0)) AS written_hour,
+           greatest(input_tokens - cached - written, 0) AS plain,
+           coalesce(output_tokens, 0)::DOUBLE AS output
+    FROM calls WHERE is_open
+)
+SELECT call, session_key, source_ref,
+       (plain * price.input + amounts.cached * price.cached + written_hour * price.cache_write_hour
+        + (written - written_hour) * price.cache_write + amounts.output * price.output) / 1e6
+           AS computed
+FROM amounts JOIN model_prices AS price
+  ON price.model = amounts.model AND day >= valid_from
  AND day < coalesce(valid_until, 'infinity'::DATE) AND input_tokens > over_input_tokens
 QUALIFY row_number() OVER (PARTITION BY call ORDER BY over_input_tokens DESC) = 1
     AND input_tokens <= coalesce(up_to_input_tokens, input_tokens);

@@ -1,4 +1,4 @@
-"""Small literal warehouses for tests: the real migration, rows with only what matters written."""
+"""Small literal warehouses for tests: the real migrations, rows with only what matters written."""
 
 import json
 from datetime import UTC, date, datetime
@@ -7,7 +7,8 @@ from typing import Any
 
 import duckdb
 
-MIGRATION = Path(__file__).parents[2] / "pipelines/warehouse/migrations/0001_tables.sql"
+from pipelines.warehouse.migration import migrate
+
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -131,10 +132,10 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def new_warehouse(path: Path) -> duckdb.DuckDBPyConnection:
-    """An empty warehouse at `path`, as the migration makes it."""
+    """An empty warehouse at `path`, as the migrations make it."""
     connection = duckdb.connect(str(path))
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(MIGRATION.read_text(encoding="utf-8"))
+    migrate(connection, path)
     return connection
 
 
