@@ -45,12 +45,14 @@ class Inspect:
         sessions: list[Session] = []
         quarantined: list[Quarantined] = []
         graders = 0
-        for sample in samples:
+        for number, sample in enumerate(samples):
             steps = read_steps(sample, str(log.path))
             quarantined += steps.quarantined
             graders += steps.graders
             if steps.steps:
-                sessions.append(_session(log, sample, steps, samples.header))
+                own = _session_id(sample, mapping_of(samples.header, "eval"))
+                session_id = own or f"{log.path}#{number}"
+                sessions.append(_session(log, session_id, sample, steps, samples.header))
         notes = ["an evaluation that has not ended"] if samples.is_unfinished else []
         notes += [f"{graders} model calls of graders are left out"] if graders else []
         return Parsed(tuple(sessions), (*samples.quarantined, *quarantined), tuple(notes))
@@ -63,10 +65,9 @@ def _is_log(document: Any) -> bool:
 
 
 def _session(
-    log: LogFile, sample: Sample, steps: SampleSteps, header: Mapping[str, Any]
+    log: LogFile, session_id: str, sample: Sample, steps: SampleSteps, header: Mapping[str, Any]
 ) -> Session:
     about = mapping_of(header, "eval")
-    session_id = _session_id(sample, about) or f"{log.path}#0"
     events = objects_of(sample.value, "events")
     begun = filter(None, map(time_of, events))
     ended = filter(None, map(call_time, events))

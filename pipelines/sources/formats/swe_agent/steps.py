@@ -82,7 +82,7 @@ def is_step(value: Any) -> bool:
 
 def is_message(value: Any) -> bool:
     """Whether a value is a message of a history."""
-    is_known = isinstance(value, dict) and value.get("role") in _ROLES
+    is_known = isinstance(value, dict) and text_of(value, "role") in _ROLES
     return is_known and isinstance(value.get("content"), str | list | None)
 
 

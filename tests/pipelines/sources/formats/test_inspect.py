@@ -443,7 +443,7 @@ CASES: dict[str, Case] = {
             ).encode()
         },
         {
-            "inspect:{folder}/a.json#0": [
+            "inspect:{folder}/a.json#1": [
                 "agent=inspect autonomous=True",
                 "#/samples/1/messages/0 agent: | {} #5",
             ]

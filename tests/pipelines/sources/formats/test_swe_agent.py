@@ -210,7 +210,7 @@ CASES: dict[str, Case] = {
                     {"action": 1, "observation": 2},
                     _step("ls", ["a.py", {"text": "b.py"}, 3], state=[]),
                 ],
-                history=[None, {"role": "wizard"}, {"role": "user", "content": {}}, _TASK],
+                history=[None, {"role": {}}, {"role": "user", "content": {}}, _TASK],
                 info={"model_stats": {"instance_cost": "1", "tokens_sent": -1, "api_calls": 1e99}},
                 replay_config="[]",
             )
