@@ -18,7 +18,7 @@ What is counted:
 - `tool_calls`: calls of a tool by the agent, each once over all files.
 - `tool_errors`: calls whose result failed: by the format's flag or status; by the exit code that
   the result states where the format has no flag; where it has neither, by a result that begins
-  as an error message. A call that the person rejected did not fail: nobody ran it.
+  as an error message. A rejected call that carries the format's flag of an error counts.
 - tokens: each API call once. `input_tokens` includes what was read from and written to a cache,
   `cached_tokens` is what was read from it, `output_tokens` includes `reasoning_tokens`. What a
   log does not state counts as nothing.

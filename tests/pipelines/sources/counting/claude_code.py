@@ -3,8 +3,10 @@
 Choices: `progress` lines repeat what a subagent's own file says and are left out. The prompt of
 a sidechain is the agent's. A queued message that is taken out with `remove` was delivered
 without a line of its own; `dequeue` is followed by its user line; `popAll` gives it back.
-Notifications wait in the same queue, but a message of the person goes first. Model calls inside
-the server (`server_tool_use`) are no call of a tool of the agent.
+Notifications wait in the same queue, but a message of the person goes first. What the server
+runs for the model (`server_tool_use`) is a call too. A rejected call carries the flag of an error
+and counts as one. Made-up files use the same short ids for different things: a record is known
+by its uuid and time, a call of the model by its message id and, where that is short, its session.
 """
 
 from collections import defaultdict
@@ -14,7 +16,10 @@ from typing import Any
 
 from tests.pipelines.sources.counting.counts import Counts
 from tests.pipelines.sources.counting.files import document, logs, number, records
-from tests.pipelines.sources.counting.texts import is_of_machine, is_rejection, text_of_content
+from tests.pipelines.sources.counting.texts import is_of_machine
+
+_CALLS = ("tool_use", "server_tool_use")
+_SHORT = 20  # characters; a real message id has more
 
 
 def count(paths: Iterable[Path]) -> Counts:
@@ -31,13 +36,18 @@ def count(paths: Iterable[Path]) -> Counts:
             message = line.get("message")
             if line.get("type") not in {"user", "assistant"} or not isinstance(message, dict):
                 continue
-            key = str(line.get("uuid") or f"{path}:{place}")
-            sessions.add(_session(path, line))
+            key = f"{line.get('uuid') or f'{path}:{place}'} {line.get('timestamp')}"
+            session = _session(path, line)
+            sessions.add(session)
             if line["type"] == "assistant":
-                usage[str(message.get("id") or key)].append(message.get("usage") or {})
-                calls |= {str(block["id"]) for block in _blocks(message, "tool_use")}
+                usage[_api_call(message, session, key)].append(message.get("usage") or {})
+                calls |= {str(block["id"]) for kind in _CALLS for block in _blocks(message, kind)}
                 continue
-            failed |= {str(block.get("tool_use_id")) for block in _failures(message)}
+            failed |= {
+                str(block.get("tool_use_id"))
+                for block in _blocks(message, "tool_result")
+                if block.get("is_error")
+            }
             if _is_turn(line, message):
                 turns.add(key)
     return Counts(len(sessions), len(turns), len(calls), len(failed), *_tokens(usage))
@@ -55,17 +65,18 @@ def _session(path: Path, line: dict[str, Any]) -> str:
     return f"{session}/{path.name}" if path.name.startswith("agent-") else session
 
 
+def _api_call(message: dict[str, Any], session: str, key: str) -> str:
+    call = str(message.get("id") or key)
+    return call if len(call) > _SHORT else f"{session} {call}"
+
+
 def _blocks(message: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
     content = message.get("content")
     for block in content if isinstance(content, list) else []:
         if isinstance(block, dict) and block.get("type") == kind:
             yield block
-
-
-def _failures(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for block in _blocks(message, "tool_result"):
-        if block.get("is_error") and not is_rejection(text_of_content(block.get("content"))):
-            yield block
+        elif isinstance(block, str) and kind == "text":
+            yield {"text": block}
 
 
 def _is_turn(line: dict[str, Any], message: dict[str, Any]) -> bool:

@@ -3,8 +3,9 @@
 Choices: the person's turns are the `user_message` events; a file of a version without events
 counts its user messages instead. What `codex exec` is given counts like what is typed. A call
 is known by its session, id, name and arguments, since ids are not unique everywhere. An item of
-any type that ends in `_call` is a call. Tokens are the highest total of a file, because totals
-only grow; no real file restarts them.
+any type that ends in `_call` is a call, and so is what a script of the agent called over MCP,
+which only an event tells. Tokens are the highest total of a file, because totals only grow; no
+real file restarts them, and none is a fork.
 """
 
 from collections.abc import Iterable
@@ -21,8 +22,8 @@ def count(paths: Iterable[Path]) -> Counts:
     sessions: dict[str, list[dict[str, Any]]] = {}
     for path in logs(paths):
         lines = records(path)
-        first = next((one["payload"] for one in lines if one.get("type") == "session_meta"), {})
-        sessions.setdefault(str(first.get("id") or path), []).extend(lines)
+        metas = [one["payload"] for one in lines if one.get("type") == "session_meta"]
+        sessions.setdefault(str(metas[0].get("id") if metas else path), []).extend(lines)
     spoken = {key: lines for key, lines in sessions.items() if any(map(_is_message, lines))}
     totals = [_totals(lines) for lines in spoken.values()]
     return Counts(
@@ -67,13 +68,15 @@ def _turns(lines: list[dict[str, Any]]) -> int:
 
 
 def _calls(lines: list[dict[str, Any]]) -> set[str]:
-    return {
+    items = {
         f"{item.get('call_id')} {item.get('name')} {item.get('arguments') or item.get('input')}"
         for line in lines
         if line.get("type") == "response_item"
         for item in [line["payload"]]
         if str(item.get("type")).endswith("_call")
     }
+    known = {item.split(" ")[0] for item in items}
+    return items | {event["call_id"] for event in _of_type(lines, "mcp_tool_call_end")} - known
 
 
 def _failures(lines: list[dict[str, Any]]) -> int:

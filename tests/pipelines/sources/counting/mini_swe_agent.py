@@ -2,7 +2,8 @@
 
 Choices: an answer is a call when it was carried out: what follows is an exit code, a time limit
 or the submission, not the request to give exactly one action. A command that ran into the time
-limit failed. Prompt tokens are the providers', which include cached ones.
+limit failed, and so did an answer that was not carried out, which is no call. Prompt tokens are
+the providers', which include cached ones. No more reasoning counts than a call put out.
 """
 
 import re
@@ -21,7 +22,9 @@ _TIME_LIMIT = "The last command <command>"
 
 def count(paths: Iterable[Path]) -> Counts:
     """The figures of mini-SWE-agent."""
-    runs = [messages for path in logs(paths) for messages in [_messages(document(path))] if messages]
+    runs = [
+        messages for path in logs(paths) for messages in [_messages(document(path))] if messages
+    ]
     results = [text for messages in runs for text in _results(messages)]
     usage = [_usage(message) for messages in runs for message in messages]
     return Counts(
@@ -32,10 +35,7 @@ def count(paths: Iterable[Path]) -> Counts:
         sum(number(one.get("prompt_tokens")) for one in usage),
         sum(number((one.get("prompt_tokens_details") or {}).get("cached_tokens")) for one in usage),
         sum(number(one.get("completion_tokens")) for one in usage),
-        sum(
-            number((one.get("completion_tokens_details") or {}).get("reasoning_tokens"))
-            for one in usage
-        ),
+        sum(map(_reasoning, usage)),
     )
 
 
@@ -52,7 +52,14 @@ def _results(messages: list[dict[str, Any]]) -> list[str]:
 
 def _failed(text: str) -> bool:
     stated = _EXIT_CODE.match(text)
-    return text.startswith(_TIME_LIMIT) if stated is None else stated.group(1) != "0"
+    if stated is None:
+        return text.startswith((_TIME_LIMIT, _NOT_CARRIED_OUT))
+    return stated.group(1) != "0"
+
+
+def _reasoning(usage: dict[str, Any]) -> int:
+    stated = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    return min(number(stated), number(usage.get("completion_tokens")))
 
 
 def _usage(message: dict[str, Any]) -> dict[str, Any]:

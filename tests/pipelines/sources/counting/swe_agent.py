@@ -2,9 +2,11 @@
 
 Choices: a step of the trajectory with an action is a call; a file that holds only a history
 counts the tool calls of its assistant messages. There is no flag, so a result failed where it
-begins as an error message, or says that an edit was not made because of a syntax error.
+begins as an error message, or says that an edit was not made, that a file is missing, that the
+time ran out or that the flag of a challenge is wrong.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,13 @@ from tests.pipelines.sources.counting.counts import Counts
 from tests.pipelines.sources.counting.files import document, logs, number
 from tests.pipelines.sources.counting.texts import states_failure, text_of_content
 
-_REFUSED_EDIT = "Your proposed edit has introduced new syntax error(s)"
+_FAILED = re.compile(
+    r"\s*Your proposed edit has introduced new syntax error"
+    r"|\s*Wrong flag!"
+    r"|[^\n]*No such file"
+    r"|.*^EXECUTION TIMED OUT",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def count(paths: Iterable[Path]) -> Counts:
@@ -47,4 +55,4 @@ def _observations(run: dict[str, Any]) -> list[str]:
 
 
 def _failed(text: str) -> bool:
-    return text.lstrip().startswith(_REFUSED_EDIT) or states_failure(text)
+    return _FAILED.match(text) is not None or states_failure(text)

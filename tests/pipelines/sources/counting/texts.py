@@ -13,7 +13,6 @@ _MACHINE = (
     "<agent-message",
     "<bash-input>",
     "<bash-stdout>",
-    "<ide_opened_file>",
     "<environment_context>",
     "<recommended_plugins>",
     "<user_instructions>",
@@ -26,22 +25,27 @@ _MACHINE = (
     "Another Claude session sent a message",
     "[Request interrupted by user",
 )
+_REMINDER = re.compile(r"\s*<(system-reminder|ide_opened_file|ide_selection)>.*?</\1>", re.DOTALL)
 _COMMAND = re.compile(r"/[\w:-]+$")
 _EXIT_CODE = re.compile(r"(?:exit(?:ed with)? code:?|\"exit_code\":) ?(-?\d+)", re.IGNORECASE)
 _FAILED = re.compile(
-    r"error\b|failed\b|fatal:|traceback \(most recent call last\)|\w+ verification failed",
+    r"error\b|failed\b|fatal:|traceback \(most recent call last\)|\w+ verification failed"
+    # Codex's tools refuse arguments in words of their own.
+    r"|\w+ must be at least|Full-history forked agents inherit",
     re.IGNORECASE,
-)
-_REJECTED = (
-    "The user doesn't want to proceed with this tool use",
-    "The user doesn't want to take this action right now",
 )
 
 
 def is_of_machine(text: str) -> bool:
     """Whether a text in the user's role was put there by a machine, or is empty."""
-    bare = text.strip()
+    bare = _without_reminders(text).strip()
     return not bare or bare.startswith(_MACHINE) or _COMMAND.match(bare) is not None
+
+
+def _without_reminders(text: str) -> str:
+    """What the person said after the reminders that a client puts before it."""
+    found = _REMINDER.match(text)
+    return _without_reminders(text[found.end() :]) if found else text
 
 
 def states_failure(text: str) -> bool:
@@ -50,11 +54,6 @@ def states_failure(text: str) -> bool:
     if stated:
         return stated.group(1) != "0"
     return _FAILED.match(text.lstrip()) is not None
-
-
-def is_rejection(text: str) -> bool:
-    """Whether a result says that the person refused the call."""
-    return text.startswith(_REJECTED)
 
 
 def text_of_content(content: Any) -> str:
