@@ -1,6 +1,11 @@
-"""OpenAI chat messages: a list, `{"messages": [...]}`, one or the other a line, τ-bench runs."""
+"""OpenAI chat messages: a list, `{"messages": [...]}`, one or the other a line, τ-bench runs.
+
+τ-bench's examples are the text of a conversation (`{"messages_display": "user: …"}`), in which a
+message that only made calls is written as `None`.
+"""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -38,19 +43,22 @@ _FOREIGN_KEYS = frozenset(
 )
 _FOREIGN_BLOCKS = ("tool_use", "tool_result")
 _SEEN_MESSAGES = 60
+_DISPLAY = "messages_display"
+_SPEAKER = re.compile(r"^(system|user|assistant|tool): ", re.MULTILINE)
 
 
 class OpenAIChat:
     """Reads conversations of the chat-completions API; they carry no times."""
 
     name = "openai_chat"
-    version = 1
+    version = 2
     evidence: Evidence = "real files"
     is_general = True
 
     def detect(self, head: Head) -> bool:
         """Whether the document or the records are conversations with a user in them."""
-        if _looks_like_chats(head.document):
+        displayed = (_displayed(text_of(record, _DISPLAY)) for record in head.objects)
+        if _looks_like_chats(head.document) or any(displayed):
             return True
         return bool(head.records) and (
             _is_conversation(list(head.records)) or all(map(_looks_like_chats, head.records))
@@ -130,6 +138,9 @@ def _chats(log: LogFile) -> tuple[list[_Chat], list[Quarantined]]:
 def _chats_in(value: Any, pointer: str) -> Iterator[_Chat]:
     """The conversations in a value: itself, its `messages` or `traj`, or those of its items."""
     if isinstance(value, dict):
+        if displayed := _displayed(text_of(value, _DISPLAY)):
+            yield _Chat(displayed, f"{pointer}/{_DISPLAY}", value)
+            return
         for key in ("messages", "traj"):
             if isinstance(value.get(key), list) and not _is_foreign_document(value):
                 yield _Chat(value[key], f"{pointer}/{key}", value)
@@ -141,6 +152,16 @@ def _chats_in(value: Any, pointer: str) -> Iterator[_Chat]:
         for index, item in enumerate(value):
             if isinstance(item, dict | list) and not _is_message(item):
                 yield from _chats_in_item(item, f"{pointer}/{index}")
+
+
+def _displayed(text: str) -> list[Any]:
+    """The messages of a conversation that is written as text, a speaker before each."""
+    before, *parts = _SPEAKER.split(text)
+    if before:
+        return []
+    said = zip(parts[::2], parts[1::2], strict=True)
+    told = ((role, content.removesuffix("\n")) for role, content in said)
+    return [{"role": role, "content": None if text == "None" else text} for role, text in told]
 
 
 def _chats_in_item(item: Any, pointer: str) -> Iterator[_Chat]:
@@ -165,11 +186,16 @@ def _session(log: LogFile, chat: _Chat, index: int) -> Session:
         source_path=str(log.path),
         steps=steps,
         agent=text_of(chat.about, "agent") or "unknown",
-        is_simulated_user="traj" in chat.about and "task_id" in chat.about,
+        is_simulated_user=_is_simulated(chat.about),
         outcome=str(float(reward)) if isinstance(reward, int | float) else None,
         started_at=time_of(chat.about, "created_at") or time_of(chat.about, "created"),
     )
     return with_facts_of_steps(session)
+
+
+def _is_simulated(about: Mapping[str, Any]) -> bool:
+    """Whether the conversation is τ-bench's, where a model speaks for the user."""
+    return ("traj" in about and "task_id" in about) or _DISPLAY in about
 
 
 def _session_id(chat: _Chat, steps: tuple[Step, ...]) -> str:
