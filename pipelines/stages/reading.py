@@ -4,9 +4,15 @@ import atexit
 import multiprocessing
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -68,7 +74,7 @@ class _Task:
 def read_batches(
     files: Sequence[Wanted], sources: SourcesConfig, core: CoreLogs, spool: Path
 ) -> Iterator[Batch]:
-    """Yield the files in batches of a few megabytes, in the order of `files`.
+    """Yield the files in batches of a few megabytes, in any order.
 
     While the caller is at work with one, the next ones are read.
     """
@@ -86,16 +92,14 @@ def read_batches(
 def _read_ahead(
     pool: Executor, read: Callable[[_Task], Batch], tasks: Sequence[_Task]
 ) -> Iterator[Batch]:
-    waiting: deque[Future[Batch]] = deque()
-    for task in tasks:
-        room = 0 if task.size > _HEAVY_BYTES else _AHEAD
-        while len(waiting) > room:
-            yield waiting.popleft().result()
-        waiting.append(pool.submit(read, task))
-        if task.size > _HEAVY_BYTES:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    """The batches as they are done: the largest tasks first, so that none is left to the end."""
+    waiting: set[Future[Batch]] = set()
+    for task in sorted(tasks, key=lambda task: -task.size):
+        waiting.add(pool.submit(read, task))
+        while len(waiting) > (0 if task.size > _HEAVY_BYTES else _AHEAD):
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    yield from (future.result() for future in as_completed(waiting))
 
 
 def _end_with_parent() -> None:

@@ -1,132 +1,132 @@
-"""How fast logs are read: `read_file` beside orjson line parsing and DuckDB's `read_json`.
+"""How fast logs get into the warehouse, beside DuckDB's own reader and bare JSON parsing.
 
-The three take the same Claude Code and Codex files in turn, round after round; what counts is the
-median over the rounds of the ratio of times. Usage:
+Three ways take the same Claude Code and Codex files in turn, round after round, each in a process
+of its own: `signals ingest` as it is, DuckDB's `read_json` flattened with SQL into a table, and
+orjson over the lines. What counts is the median over the rounds. Memory is the peak of the
+proportional set size over all processes of a way (Linux only). Then 100,000 small files are
+ingested, and ingested again with nothing new. Usage:
 
-    python tests/benchmarks/ingest.py [LOGS] [--rounds 5] [--out FILE.json]
+    python tests/benchmarks/ingest.py [--megabytes 2000] [--files 100000] [--rounds 3] [--out FILE]
 """
 
 import argparse
 import json
-import resource
+import shutil
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-import duckdb
-import orjson
+from typing import Any, NamedTuple
 
 from pipelines.sources import LogFile, find_files, read_file
-from tests.shared_data import benchmark_data
+from tests.benchmarks.corpus import write_corpus, write_small_files
+from tests.benchmarks.process_memory import peak_memory
+from tests.benchmarks.ways_to_ingest import WAYS
+from tests.shared_data import missing_data, shared_folder
 
 _FORMATS = ("claude_code", "codex")
 _MEGABYTE = 1_000_000
-_LARGEST_LINE = 64 << 20
+_WAYS_SCRIPT = Path(__file__).with_name("ways_to_ingest.py")
 
 
-class Round(NamedTuple):
-    """Seconds that each way took in one round."""
+class Trial(NamedTuple):
+    """One way over one corpus, once."""
 
-    signals: float
-    orjson: float
-    duckdb: float
+    seconds: float
+    peak_megabytes: float | None
+    written_megabytes: float
 
 
 def main() -> None:
-    """Measure, print the table, write the figures."""
+    """Measure, print the tables, write the figures."""
     options = _options()
-    files = _line_based(find_files([options.logs]))
-    size = sum(len(LogFile(path).data) for path in files)
-    rounds = [_round(files) for _ in range(options.rounds)]
-    figures = _figures(rounds, size, len(files))
-    for row in _table(figures):
-        print(row)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if not missing_data(shared_folder()):
+            files = _line_based(find_files([shared_folder() / "logs"]))
+            figures["real logs"] = _compare(files, folder, options.rounds)
+        if options.megabytes:
+            made = write_corpus(folder / "corpus", options.megabytes)
+            figures["generated logs"] = _compare(made, folder, options.rounds)
+            shutil.rmtree(folder / "corpus")
+        if options.files:
+            write_small_files(folder / "small", options.files)
+            figures["small files"] = _ingest_twice(folder)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("logs", type=Path, nargs="?", help="default: the shared logs")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--megabytes", type=int, default=2000, help="of generated logs; 0: none")
+    parser.add_argument("--files", type=int, default=100_000, help="small files; 0: none")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("test-output/ingest.json"))
-    options = parser.parse_args()
-    options.logs = options.logs or benchmark_data() / "logs"
-    return options
+    return parser.parse_args()
 
 
 def _line_based(files: Sequence[Path]) -> list[Path]:
     return [path for path in files if read_file(path).format in _FORMATS]
 
 
-def _round(files: Sequence[Path]) -> Round:
-    return Round(
-        _seconds(lambda: [read_file(path) for path in files]),
-        _seconds(lambda: [_parse_lines(path) for path in files]),
-        _seconds(lambda: _read_with_duckdb(files)),
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def _parse_lines(path: Path) -> int:
-    """Decompress and decode every line: the least that any reader must do."""
-    parsed = 0
-    for line in LogFile(path).data.splitlines():
-        try:
-            orjson.loads(line)
-            parsed += 1
-        except orjson.JSONDecodeError:
-            continue
-    return parsed
-
-
-def _read_with_duckdb(files: Sequence[Path]) -> int:
-    """One table of all lines as JSON: no columns, as the files share no schema."""
-    with duckdb.connect() as connection:
-        (rows,) = connection.execute(
-            "SELECT count(json) FROM read_json(?, format='newline_delimited', records=false,"
-            " columns={'json': 'JSON'}, ignore_errors=true, maximum_object_size=?)",
-            [[str(path) for path in files], _LARGEST_LINE],
-        ).fetchone() or (0,)
-    return int(rows)
-
-
-def _figures(rounds: Sequence[Round], size: int, files: int) -> dict[str, object]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _compare(files: Sequence[Path], folder: Path, rounds: int) -> dict[str, Any]:
+    listing = folder / "files"
+    listing.write_text("\n".join(map(str, files)))
+    size = sum(len(LogFile(path).data) for path in files) / _MEGABYTE
+    trials: dict[str, list[Trial]] = {way: [] for way in WAYS}
+    for _ in range(rounds):
+        for way in WAYS:
+            trials[way].append(_try(way, folder, listing))
+    print(f"{len(files)} files, {size:.0f} MB decompressed, {rounds} rounds")
     return {
-        "files": files,
-        "megabytes": round(size / _MEGABYTE, 1),
-        "rounds": len(rounds),
-        "megabytes_per_second": {
-            name: round(size / _MEGABYTE / statistics.median(getattr(r, name) for r in rounds), 1)
-            for name in Round._fields
-        },
-        "time_over_orjson": round(statistics.median(r.signals / r.orjson for r in rounds), 2),
-        "time_over_duckdb": round(statistics.median(r.signals / r.duckdb for r in rounds), 2),
-        # Linux counts in kilobytes, macOS in bytes.
-        "peak_memory_megabytes": round(peak / (1e6 if sys.platform == "darwin" else 1e3)),
+        "files": len(files),
+        "megabytes": round(size, 1),
+        **{way: _told(way, trials[way], size) for way in WAYS},
     }
 
 
-def _table(figures: dict[str, object]) -> list[str]:
-    speeds = figures["megabytes_per_second"]
-    assert isinstance(speeds, dict)
-    head = f"{figures['files']} files, {figures['megabytes']} MB decompressed, "
-    return [
-        f"{head}{figures['rounds']} rounds, peak memory {figures['peak_memory_megabytes']} MB",
-        *(f"{name:10}{speed:8.1f} MB/s" for name, speed in speeds.items()),
-        f"signals takes {figures['time_over_orjson']} times the time of orjson line parsing,"
-        f" {figures['time_over_duckdb']} times that of DuckDB's read_json",
-    ]
+def _try(way: str, folder: Path, listing: Path) -> Trial:
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        command = [sys.executable, str(_WAYS_SCRIPT), way, place, str(listing)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            peak = peak_memory(process)
+            assert process.stdout is not None
+            seconds = float(process.stdout.read())
+        written = sum(path.stat().st_size for path in Path(place).rglob("*") if path.is_file())
+        return Trial(seconds, peak(), written / _MEGABYTE)
+
+
+def _told(way: str, trials: Sequence[Trial], size: float) -> dict[str, Any]:
+    seconds = statistics.median(trial.seconds for trial in trials)
+    peaks = [trial.peak_megabytes for trial in trials if trial.peak_megabytes is not None]
+    told = {
+        "megabytes_per_second": round(size / seconds, 1),
+        "peak_megabytes": round(max(peaks)) if peaks else None,
+        "written_megabytes": round(trials[-1].written_megabytes, 1),
+        "seconds": [round(trial.seconds, 2) for trial in trials],
+    }
+    peak = f"{told['peak_megabytes']} MB" if peaks else "not measured"
+    print(
+        f"{way:10}{told['megabytes_per_second']:8.1f} MB/s   peak memory {peak:>10}"
+        f"   written {told['written_megabytes']:8.1f} MB"
+    )
+    return told
+
+
+def _ingest_twice(folder: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "pipelines", "--home", str(folder / "home"), "ingest"]
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        subprocess.run([*command, str(folder / "small")], check=True, capture_output=True)
+        seconds.append(round(time.perf_counter() - start, 2))
+    first, again = seconds
+    print(f"small files: {first} s the first time, {again} s again with nothing new")
+    return {"first_seconds": first, "again_seconds": again}
 
 
 if __name__ == "__main__":
