@@ -75,10 +75,10 @@ class Ancestry:
             if outer := self._same_call(span):
                 within.setdefault(id(outer), []).append(span)
         doubled: set[int] = set()
-        for outer in chats:
-            inner = within.get(id(outer), [])
+        for outer in (span for span in chats if id(span) in within):
+            inner = within[id(outer)]
             tells_more = _has_content(outer) and not any(map(_has_content, inner))
-            doubled |= {id(s) for s in (inner if tells_more else [outer])} if inner else set()
+            doubled |= {id(span) for span in (inner if tells_more else [outer])}
         return [span for span in chats if id(span) not in doubled]
 
     def _same_call(self, span: Span) -> Span | None:

@@ -55,7 +55,7 @@ def first_value(attributes: Attributes, *keys: str) -> Any:
     """The first value that is there and not empty, under flat or under nested keys."""
     for key in keys:
         value = attributes.get(key)
-        if value is None and "." in key:
+        if value is None and key.partition(".")[0] in attributes:
             value = _nested(attributes, key)
         if value not in (None, "", [], {}):
             return value

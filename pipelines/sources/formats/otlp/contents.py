@@ -11,6 +11,7 @@ from pipelines.sources.formats.otlp.attributes import (
     first_value,
 )
 from pipelines.sources.formats.otlp.messages import (
+    Memo,
     Message,
     Role,
     joined,
@@ -39,12 +40,15 @@ _EVENT_ROLES: Mapping[str, Role] = {
 }
 
 
-def inputs_of(span: Span) -> list[Message]:
-    """What the model was given, in the first of the forms that the span has."""
+def inputs_of(span: Span, memo: Memo | None = None) -> list[Message]:
+    """What the model was given, in the first of the forms that the span has.
+
+    Spans whose inputs repeat each other's are read faster with one `memo` for all of them.
+    """
     system = messages_in(first_value(span.attributes, "gen_ai.system_instructions"), "system")
     lead = [joined(system)] if system else []
     lead = [Message("system", message.text) for message in lead]
-    told = messages_in(first_structure(span.attributes, *_INPUTS), "user")
+    told = messages_in(first_structure(span.attributes, *_INPUTS), "user", memo)
     told = told or [m for event in span.events for m in _event_inputs(event)]
     return lead + (told or messages_in(first_value(span.attributes, *_RAW_INPUTS), "user"))
 

@@ -18,7 +18,7 @@ from pipelines.sources.formats.otlp.contents import (
     tool_result_of,
 )
 from pipelines.sources.formats.otlp.facts import cost_of, model_of, response_id_of, tokens_of
-from pipelines.sources.formats.otlp.messages import Message, Result
+from pipelines.sources.formats.otlp.messages import Memo, Message, Result
 from pipelines.sources.formats.otlp.prompts import Prompt, Prompts
 from pipelines.sources.formats.otlp.spans import Span
 from pipelines.sources.person import person_text
@@ -49,9 +49,10 @@ def steps_of(
     """
     conversation = _Conversation(ancestry, session_id, is_elsewhere_too)
     in_time = sorted(spans, key=lambda span: span.start)
+    memo = Memo()
     for span in in_time:
         if ancestry.kind(span) != "tool":
-            conversation.add_exchange(_exchange(span))
+            conversation.add_exchange(_exchange(span, memo))
     for span in in_time:
         if ancestry.kind(span) == "tool":
             conversation.add_tool(span)
@@ -59,12 +60,12 @@ def steps_of(
     return conversation.finish()
 
 
-def _exchange(span: Span) -> Exchange:
+def _exchange(span: Span, memo: Memo) -> Exchange:
     output = output_of(span) or Message("assistant")
     response_id = response_id_of(span)
     is_unique = len(response_id) >= _LEAST_UNIQUE_ID
     copy_id = _digest(f"{response_id} {output.text}") if is_unique else None
-    return Exchange(span, inputs_of(span), output, copy_id)
+    return Exchange(span, inputs_of(span, memo), output, copy_id)
 
 
 class _ToldResult(NamedTuple):
@@ -92,6 +93,7 @@ class _Conversation:
     unseen: set[str] = field(default_factory=set)
     """Ids of calls that later inputs tell of and no span."""
     told: list[_ToldResult] = field(default_factory=list)
+    noted: set[tuple[str, str, int]] = field(default_factory=set)
     bare: set[str] = field(default_factory=set)
     """The ids of calls that are in other files and whose results are here."""
     prompts: Prompts = field(init=False)
@@ -118,11 +120,19 @@ class _Conversation:
                 self._add_history(exchange, index, message)
             for result in message.results:
                 key = result.call_id or result.name
-                is_new = index > last_answer
-                self.told.append(_ToldResult(span, index, result, numbers[key], is_new))
+                self._note(_ToldResult(span, index, result, numbers[key], index > last_answer))
                 numbers[key] += 1
         self.has_begun = True
         self._add_answer(exchange)
+
+    def _note(self, told: _ToldResult) -> None:
+        """Keep a result for later, but not again what earlier inputs told of."""
+        result = told.result
+        key = (result.call_id, result.name, told.number)
+        # Without ids, the first result of an input may be another one than it was before.
+        if key not in self.noted or (told.is_new and not result.call_id):
+            self.noted.add(key)
+            self.told.append(told)
 
     def _name(self, role: str, span: Span, index: int, text: str, occurrence: int = 1) -> str:
         """The reference of a message: the same in every file that holds it of this session.

@@ -6,7 +6,7 @@ Vercel AI SDK's `tool-call` and `tool-result`; the log events of semantic conven
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -38,6 +38,7 @@ _RESULTS = (
     "function_response",
 )
 _THOUGHTS = ("reasoning", "thinking")
+_PARTS = frozenset(_CALLS + _RESULTS + _THOUGHTS)
 _GEMINI = {
     "functionCall": "function_call",
     "function_call": "function_call",
@@ -71,9 +72,26 @@ class Message:
     results: tuple[Result, ...] = ()
 
 
-def messages_in(value: Any, role: Role) -> list[Message]:
+@dataclass
+class Memo:
+    """The messages of the last input: the next one begins with most of them again."""
+
+    items: list[tuple[Any, Role, Message | None]] = field(default_factory=list)
+
+    def message_of(self, index: int, item: Any, role: Role) -> Message | None:
+        """The message in the item at `index`, as it was read before where it is the same."""
+        known = self.items[index] if index < len(self.items) else None
+        if known and known[1] == role and known[0] == item:
+            return known[2]
+        message = message_of(item, role)
+        self.items[index:] = [(item, role, message)]
+        return message
+
+
+def messages_in(value: Any, role: Role, memo: Memo | None = None) -> list[Message]:
     """The messages in an attribute's value; `role` is that of those that name none."""
-    told = (message_of(item, role) for item in _items(decoded(value)))
+    memo = memo or Memo()
+    told = (memo.message_of(i, item, role) for i, item in enumerate(_items(decoded(value))))
     return [m for m in told if m and (m.text or m.reasoning or m.calls or m.results)]
 
 
@@ -89,17 +107,9 @@ def message_of(value: Any, role: Role) -> Message | None:
     role = _ROLES.get(own.lower(), role)
     if isinstance(inner, str):
         return Message(role, inner)
-    if "role" not in raw and text_of(raw, "type") in _CALLS + _RESULTS + _THOUGHTS:
-        return _with_parts(Message(_role_of_part(raw)), [raw])
-    message = _with_parts(Message(role), list(_blocks(raw)))
-    message = replace(message, calls=(*message.calls, *_listed_calls(raw)))
-    thought = text_of(raw, "reasoning_content") or text_of(raw, "reasoning")
-    message = replace(message, reasoning=message.reasoning or thought)
-    if message.role == "tool" and not message.results:
-        name = text_of(raw, "name")
-        answer = Result(id_of(raw, "tool_call_id", "id"), name, message.text, None)
-        message = replace(message, text="", results=(answer,))
-    return message
+    if "role" not in raw and text_of(raw, "type") in _PARTS:
+        return _with_parts(_role_of_part(raw), raw, [raw])
+    return _with_parts(role, raw, list(_blocks(raw)))
 
 
 def _role_of_part(part: Mapping[str, Any]) -> Role:
@@ -164,7 +174,7 @@ def _without_wrapping(held: Any) -> Any:
     return blocks if is_blocks else held
 
 
-def _with_parts(message: Message, blocks: list[Any]) -> Message:
+def _with_parts(role: Role, raw: Mapping[str, Any], blocks: list[Any]) -> Message:
     texts: list[str] = []
     thoughts: list[str] = []
     calls: list[ToolCall] = []
@@ -180,13 +190,13 @@ def _with_parts(message: Message, blocks: list[Any]) -> Message:
         else:
             inner = content_text(block.get("content")) if isinstance(block, dict) else ""
             texts.append(_own_text(block) or inner or content_text([block]))
-    return replace(
-        message,
-        text="\n".join(filter(None, texts)),
-        reasoning="\n".join(filter(None, thoughts)),
-        calls=tuple(calls),
-        results=tuple(results),
-    )
+    calls += _listed_calls(raw)
+    thoughts = thoughts or [text_of(raw, "reasoning_content") or text_of(raw, "reasoning")]
+    text = "\n".join(filter(None, texts))
+    if role == "tool" and not results:
+        call_id = id_of(raw, "tool_call_id", "id")
+        results, text = [Result(call_id, text_of(raw, "name"), text, None)], ""
+    return Message(role, text, "\n".join(filter(None, thoughts)), tuple(calls), tuple(results))
 
 
 def _kind_and_block(block: Any) -> tuple[str, Any]:

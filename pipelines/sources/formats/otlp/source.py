@@ -56,13 +56,13 @@ def _items(log: LogFile) -> Iterator[Span | Quarantined]:
     if is_telemetry(log.head.document):
         yield from spans_in(log.head.document, "#")
         return
-    for line in log.broken_lines:
-        yield Quarantined(f"line:{line.line}", line.reason)
     for place, _, value in log.records:
         if isinstance(value, dict | list):
             yield from spans_in(value, f"{place}#")
         else:
             yield Quarantined(place, "not a JSON object")
+    for line in log.broken_lines:
+        yield Quarantined(f"line:{line.line}", line.reason)
 
 
 def _merged(found: Iterable[Span]) -> list[Span]:
