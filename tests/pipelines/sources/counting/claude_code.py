@@ -3,12 +3,15 @@
 Choices: `progress` lines repeat what a subagent's own file says and are left out. The prompt of
 a sidechain is the agent's. A queued message that is taken out with `remove` was delivered
 without a line of its own; `dequeue` is followed by its user line; `popAll` gives it back.
-Notifications wait in the same queue, but a message of the person goes first. What the server
-runs for the model (`server_tool_use`) is a call too. A rejected call carries the flag of an error
-and counts as one. Made-up files use the same short ids for different things: a record is known
-by its uuid and time, a call of the model by its message id and, where that is short, its session.
+Notifications wait in the same queue, but a message of the person goes first; a bare command in
+it is carried out by the client and no turn, while one in a user line was said to the model.
+What the server runs for the model (`server_tool_use`) is a call too. A rejected call carries the
+flag of an error and counts as one. Made-up files use the same short ids for different things: a
+record is known by its uuid and time, a call of the model by its message id and, where that is
+short, its session.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +22,7 @@ from tests.pipelines.sources.counting.files import document, logs, number, recor
 from tests.pipelines.sources.counting.texts import is_of_machine
 
 _CALLS = ("tool_use", "server_tool_use")
+_COMMAND = re.compile(r"/[\w:-]+$")
 _SHORT = 20  # characters; a real message id has more
 
 
@@ -105,7 +109,7 @@ def _queued_turns(lines: list[dict[str, Any]]) -> set[str]:
         elif waiting:
             taken = _next_in(waiting, text)
             waiting.remove(taken)
-            if operation == "remove" and not _is_notification(taken):
+            if operation == "remove" and not _is_for_the_client(taken):
                 delivered.add(f"{line.get('sessionId')} {line.get('timestamp')}")
     return delivered
 
@@ -120,8 +124,8 @@ def _is_of_a_task(text: str) -> bool:
     return text.startswith(("<", '{"task_id"'))
 
 
-def _is_notification(text: str) -> bool:
-    return _is_of_a_task(text) or is_of_machine(text)
+def _is_for_the_client(text: str) -> bool:
+    return _is_of_a_task(text) or is_of_machine(text) or _COMMAND.match(text) is not None
 
 
 def _tokens(usage: dict[str, list[dict[str, Any]]]) -> tuple[int, int, int, int]:

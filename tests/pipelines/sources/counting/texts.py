@@ -24,9 +24,9 @@ _MACHINE = (
     "Operation stopped by hook",
     "Another Claude session sent a message",
     "[Request interrupted by user",
+    "System: Please continue.",
 )
 _REMINDER = re.compile(r"\s*<(system-reminder|ide_opened_file|ide_selection)>.*?</\1>", re.DOTALL)
-_COMMAND = re.compile(r"/[\w:-]+$")
 _EXIT_CODE = re.compile(r"(?:exit(?:ed with)? code:?|\"exit_code\":) ?(-?\d+)", re.IGNORECASE)
 _FAILED = re.compile(
     r"error\b|failed\b|fatal:|traceback \(most recent call last\)|\w+ verification failed"
@@ -39,7 +39,7 @@ _FAILED = re.compile(
 def is_of_machine(text: str) -> bool:
     """Whether a text in the user's role was put there by a machine, or is empty."""
     bare = _without_reminders(text).strip()
-    return not bare or bare.startswith(_MACHINE) or _COMMAND.match(bare) is not None
+    return not bare or bare.startswith(_MACHINE)
 
 
 def _without_reminders(text: str) -> str:
