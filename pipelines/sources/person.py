@@ -36,6 +36,8 @@ _MACHINE_STARTS = (
     "<INSTRUCTIONS>",
     "# AGENTS.md instructions",
     "Warning: The maximum number of unified exec processes",
+    # Gemini CLI
+    "System: Please continue.",
 )
 # What an editor or a harness puts before the person's words in one and the same text.
 _LEADING_ELEMENT = re.compile(
