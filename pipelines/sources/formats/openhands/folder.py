@@ -44,7 +44,7 @@ def leader_of(conversation: Path) -> Path | None:
     return next((path for path in _members(conversation) if _holds_events(path)), None)
 
 
-def events_of(conversation: Path) -> Iterator[tuple[str, Any]]:
+def events_of(conversation: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each event with the name of its file, in order; files that cannot be read are left out."""
     leader = leader_of(conversation)
     members = _members(conversation)
@@ -57,13 +57,15 @@ def events_of(conversation: Path) -> Iterator[tuple[str, Any]]:
     return iter(sorted(events, key=lambda event: text_of(event[1], "timestamp")))
 
 
-def _events_in(files: Iterable[Path]) -> Iterator[tuple[str, Any]]:
+def _events_in(files: Iterable[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in files:
         value = _value(path)
         if is_event(value):
             yield path.name, value
         elif path.parent.name == _PAGES and is_event_list(value):
-            yield from ((f"{path.name}#/{index}", event) for index, event in enumerate(value))
+            for index, event in enumerate(value):
+                if isinstance(event, dict):
+                    yield f"{path.name}#/{index}", event
 
 
 def state_of(conversation: Path) -> Any:

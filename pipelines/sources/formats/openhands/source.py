@@ -60,25 +60,30 @@ def _read_folder(log: LogFile, conversation: Path) -> Parsed:
     if leader is None:
         return Parsed((), notes=("the state of a conversation without events",))
     if leader != log.path:
-        return Parsed((), part_of=leader)
+        return Parsed((), _odd_entries(log), part_of=leader)
     talk = Conversation()
     talk.note_state(folder.state_of(conversation))
     events, count = Events(talk), 0
     for place, event in folder.events_of(conversation):
         events.take(id_of(event, "id"), place, event)
         count += 1
-    return Parsed(_sessions(talk, conversation.name, log), records=count)
+    return Parsed(_sessions(talk, conversation.name, log), _odd_entries(log), records=count)
+
+
+def _odd_entries(log: LogFile) -> tuple[Quarantined, ...]:
+    """What is no event in a page of them."""
+    page = log.head.document if isinstance(log.head.document, list) else []
+    odd = (index for index, event in enumerate(page) if not isinstance(event, dict))
+    return tuple(Quarantined(f"#/{index}", "not an event") for index in odd)
 
 
 def _read_list(log: LogFile, document: list[Any]) -> Parsed:
-    talk, quarantined = Conversation(), []
+    talk = Conversation()
     events = Events(talk)
     for index, event in enumerate(document):
         if isinstance(event, dict):
             events.take(id_of(event, "id"), f"#/{index}", event)
-        else:
-            quarantined.append(Quarantined(f"#/{index}", "not an event"))
-    return Parsed(_sessions(talk, talk.session_id or f"{log.path}#0", log), tuple(quarantined))
+    return Parsed(_sessions(talk, talk.session_id or f"{log.path}#0", log), _odd_entries(log))
 
 
 def _read_lines(log: LogFile) -> Parsed:

@@ -239,9 +239,10 @@ CASES: dict[str, Case] = {
     "pages-alone": Case(
         {
             "shop/event_cache/25-50.json": _document(_TRAJECTORY[8:]),
-            "shop/event_cache/0-25.json": _document(_TRAJECTORY[:8]),
+            "shop/event_cache/0-25.json": _document([*_TRAJECTORY[:8], 17]),
         },
         {"openhands:shop": [_TOLD_ABOUT, *_TOLD]},
+        {"shop/event_cache/0-25.json:#/8": "not an event"},
     ),
     "event-without-id": Case(
         {
