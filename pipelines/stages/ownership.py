@@ -10,7 +10,8 @@ _FARTHEST = 100
 """Ancestors beyond this many generations are not looked for: a chain of parents can be forged."""
 
 _STEPS = """
-SELECT content_id AS thing, session_key FROM steps WHERE content_id IS NOT NULL
+SELECT content_id AS thing, session_key FROM steps
+WHERE content_id IS NOT NULL AND NOT log_says_copied
 """
 IS_LOCAL_CALL = """(length(api_call_id) < 16
     OR api_call_id LIKE 'line:%' OR api_call_id LIKE '#%')"""

@@ -26,6 +26,7 @@ def test_team_mode_raises_the_floor_of_users(tmp_path: Path) -> None:
         pytest.param("mode = ", "not valid TOML", id="syntax"),
         pytest.param('mode = "crowd"', "mode: input should be 'owner' or 'team'", id="value"),
         pytest.param("[select]\nmin_step = 3", "did you mean select.min_steps?", id="typo"),
+        pytest.param("[prices]\nfiles = 'x'", "did you mean prices.file?", id="another typo"),
         pytest.param("[judge]\nidle_hours = -1", "judge.idle_hours:", id="range"),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -153,6 +154,77 @@ def test_text_of_an_empty_warehouse_claims_nothing(
 ) -> None:
     report = read_report(_publish(warehouse, tmp_path / "snapshots"))
     assert report_as_text(report) == EMPTY_TEXT
+
+
+_STATED = {"cost_usd": 1.5, "cost_basis": "stated", "unpriced_calls": 0}
+_COMPUTED = {"cost_usd": 10.25, "cost_basis": "computed", "unpriced_calls": 0}
+
+
+@pytest.mark.parametrize(
+    ("sessions", "unpriced", "line"),
+    [
+        pytest.param([{}], [], None, id="nothing known"),
+        pytest.param([_STATED], [], " cost: 1.50 USD (1 stated)", id="stated"),
+        pytest.param(
+            [_STATED, _COMPUTED, _COMPUTED, {**_COMPUTED, "cost_basis": "mixed"}],
+            [],
+            " cost: 32.25 USD (2 computed from list prices of 2026-11-21, 1 partly stated, partly"
+            " computed, 1 stated)",
+            id="of all kinds",
+        ),
+        pytest.param(
+            [_STATED, {"unpriced_calls": 5}],
+            [("b", 2), ("a", 3)],
+            " cost: 1.50 USD (1 stated), 5 calls of 2 models without a price: a, b",
+            id="some without a price",
+        ),
+        pytest.param(
+            [{"unpriced_calls": 1}],
+            [("a", 1)],
+            " cost: unknown, 1 call of 1 model without a price: a",
+            id="all without a price",
+        ),
+        pytest.param(
+            [{"unpriced_calls": 15}],
+            [("a", 5), ("b", 4), ("c", 3), ("d", 2), ("e", 1)],
+            " cost: unknown, 15 calls of 5 models without a price: a, b, c, d, 1 more",
+            id="many models",
+        ),
+    ],
+)
+def test_what_sessions_cost_and_what_nobody_knows(
+    warehouse: duckdb.DuckDBPyConnection,
+    tmp_path: Path,
+    sessions: list[dict[str, object]],
+    unpriced: list[tuple[str, int]],
+    line: str | None,
+) -> None:
+    for number, values in enumerate(sessions):
+        add(warehouse, "sessions", session_key=str(number), **values)
+    for model, calls in unpriced:
+        key = str(len(sessions) - 1)
+        add(warehouse, "unpriced_models", session_key=key, model=model, calls=calls)
+    add(warehouse, "price_tables", sha256="x", as_of=date(2026, 11, 21))
+    report = read_report(_publish(warehouse, tmp_path / "snapshots"))
+    coverage = report_as_text(report).split("\n\n")[1]
+    said = re.search(r"(?s)  ( cost: .*)$", coverage)
+    assert (said and re.sub(r"\s+", " ", said[1])) == line
+    assert json.loads(json.dumps(report_as_dict(report)))["costs"][-1]["prices_as_of"] == (
+        "2026-11-21"
+    )
+
+
+def test_a_team_is_told_no_model_that_few_use(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    for number in range(6):
+        add(warehouse, "sessions", session_key=str(number), user_id=str(number % 3),
+            unpriced_calls=2)  # fmt: skip
+        add(warehouse, "unpriced_models", session_key=str(number), model="common", calls=1)
+    add(warehouse, "unpriced_models", session_key="0", model="rare", calls=6)
+    text = report_as_text(read_report(_publish(warehouse, tmp_path / "snapshots", "team")))
+    assert "cost: unknown, 12 calls of 1 model without a price: common" in text
+    assert "rare" not in text.split("\n\n")[1]
 
 
 def test_examples_show_the_commonest_descriptors_at_their_gravest_moment(
