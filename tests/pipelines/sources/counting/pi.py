@@ -1,8 +1,8 @@
 """Pi.
 
 Choices: `totalTokens` shows that `input` leaves out what came from a cache and that `output`
-holds the reasoning. Every message of the user's role is the person, as the description says,
-although the real sessions are ones that another agent started with a task.
+holds the reasoning. A session that states the task with which another agent started it
+(`session_init`) has no person: its user message is that task. All real sessions are such.
 """
 
 from collections.abc import Iterable
@@ -10,14 +10,17 @@ from pathlib import Path
 
 from tests.pipelines.sources.counting.counts import Counts
 from tests.pipelines.sources.counting.files import logs, number, records
+from tests.pipelines.sources.counting.texts import text_of_content
 
 
 def count(paths: Iterable[Path]) -> Counts:
     """The figures of Pi."""
     messages = {}
+    tasks = set()
     for path in logs(paths):
         lines = records(path)
         session = next(one["id"] for one in lines if one.get("type") == "session")
+        tasks |= {one.get("task") for one in lines if one.get("type") == "session_init"}
         messages.update(
             {(session, one["id"]): one["message"] for one in lines if one.get("type") == "message"}
         )
@@ -28,7 +31,10 @@ def count(paths: Iterable[Path]) -> Counts:
 
     return Counts(
         len({session for session, _ in messages}),
-        sum(one["role"] == "user" for one in messages.values()),
+        sum(
+            one["role"] == "user" and text_of_content(one["content"]) not in tasks
+            for one in messages.values()
+        ),
         sum(
             block.get("type") == "toolCall"
             for one in messages.values()
