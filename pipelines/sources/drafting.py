@@ -88,7 +88,7 @@ class SessionDraft:
 
 
 def _is_bare(step: Step) -> bool:
-    has_content = step.text or step.reasoning or step.tool_calls
+    has_content = step.text or step.reasoning or step.tool_calls or step.tokens
     return not (has_content or step.is_person or step.event)
 
 

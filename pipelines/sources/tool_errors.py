@@ -1,6 +1,7 @@
 """Whether a tool's result is a failure, where a format has no flag for it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from agent_core.session import Observation
@@ -9,8 +10,8 @@ from pipelines.sources.fields import text_of
 from pipelines.sources.json_text import NotJsonError, decode
 
 _REJECTION = re.compile(
-    r"The user doesn't want to (?:proceed with this tool use|take this action)"
-    r"|User rejected|(?:exec command|patch|tool call|command) rejected by (?:the )?user",
+    r"\s*(?:The user doesn't want to (?:proceed with this tool use|take this action)"
+    r"|User rejected|(?:exec command|patch|tool call|command) rejected by (?:the )?user)",
     re.IGNORECASE,
 )
 _COMMENT = re.compile(
@@ -31,6 +32,7 @@ _FAILED_START = re.compile(
     r"\s*(?:<tool_use_error>|error:|error executing|traceback \(most recent call last\)"
     r"|apply_patch verification failed|failed to parse function arguments|unsupported call"
     r"|execution error:|exec_command failed|script failed|script error|aborted by user"
+    r"|failed in sandbox \w+ with|command timed out after \d"
     r"|full-history forked agents inherit|write_stdin failed|\w+ must be at least \d+$"
     r"|(?:\w+error|\w+exception): )",
     re.IGNORECASE,
@@ -59,7 +61,7 @@ def looks_failed(content: str) -> bool:
 
 def is_rejection(content: str) -> bool:
     """Whether the person refused the call."""
-    return bool(_REJECTION.match(content.lstrip()))
+    return bool(_REJECTION.match(content))
 
 
 def rejection_comment(content: str) -> str:
@@ -75,21 +77,38 @@ def codex_result(output: Any) -> tuple[str, bool]:
     """
     if isinstance(output, str):
         unpacked = _unpack(output)
-        if not isinstance(unpacked, dict):
-            return output, looks_failed(output)
-        output = unpacked
+        return _object_result(unpacked) if unpacked else (output, looks_failed(output))
     if isinstance(output, list):
-        texts = [text_of(part, "text") for part in output if isinstance(part, dict)]
-        return "\n".join(text for text in texts if text), looks_failed(next(iter(texts), ""))
-    if not isinstance(output, dict):
-        return "", False
-    text, failed = codex_result(output.get("output", output.get("content")))
+        return _parts_result([text_of(part, "text") for part in output])
+    return _object_result(output) if isinstance(output, dict) else ("", False)
+
+
+def _object_result(output: Mapping[str, Any]) -> tuple[str, bool]:
+    inner = output.get("output", output.get("content"))
+    text, failed = (inner, looks_failed(inner)) if isinstance(inner, str) else ("", False)
+    if isinstance(inner, list):
+        text, failed = _parts_result([text_of(part, "text") for part in inner])
     metadata = output.get("metadata")
     code = metadata.get("exit_code") if isinstance(metadata, dict) else output.get("exit_code")
     return text, failed or code not in (0, None) or output.get("success") is False
 
 
-def _unpack(output: str) -> Any:
+def _parts_result(texts: list[str]) -> tuple[str, bool]:
+    """A script's output: a header of its own, then what it printed of the calls it made."""
+    content = "\n".join(text for text in texts if text)
+    if not texts or looks_failed(texts[0]):
+        return content, bool(texts)
+    return content, any(_is_failed_call(text) for text in texts[1:])
+
+
+def _is_failed_call(text: str) -> bool:
+    """Whether a script printed a command's result object, with an exit code that is not 0."""
+    result = _unpack(text) if '"exit_code"' in text else None
+    code = result.get("exit_code") if result else None
+    return isinstance(code, int) and code != 0
+
+
+def _unpack(output: str) -> dict[str, Any] | None:
     """The object in a JSON text that wraps an output; None for any other text."""
     if not output.startswith("{") or '"output"' not in output:
         return None

@@ -1,13 +1,13 @@
 """Claude Code: `~/.claude/projects/<slug>/<sessionId>.jsonl` and its subagents' files."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from agent_core.session import Session
 from pipelines.sources.drafting import with_facts_of_steps
 from pipelines.sources.fields import id_of, objects_of, text_of
 from pipelines.sources.formats.claude_code.records import ClaudeRecords
+from pipelines.sources.formats.claude_code.waiting import Deliveries
 from pipelines.sources.json_lines import Record
 from pipelines.sources.log_file import Head, LogFile
 from pipelines.sources.reading import Evidence, Parsed, Quarantined
@@ -28,7 +28,7 @@ class ClaudeCode:
     """Reads Claude Code's own session files and its exported `loglines` documents."""
 
     name = "claude_code"
-    version = 1
+    version = 2
     evidence: Evidence = "real files"
     is_general = False
 
@@ -39,18 +39,31 @@ class ClaudeCode:
     def read(self, log: LogFile) -> Parsed:
         """One session for each session id, or for each subagent of a subagents' file."""
         records, quarantined = _records(log)
-        groups = _group(records, log)
-        sessions = (_session(log, group, index) for index, group in enumerate(groups))
-        return Parsed(tuple(s for s in sessions if s is not None), tuple(quarantined))
+        groups, odd = _group(log, records)
+        sessions = (_session(log, groups, name, index) for index, name in enumerate(groups))
+        told = tuple(session for session in sessions if session is not None)
+        return Parsed(told, tuple(quarantined + odd))
 
 
-@dataclass
-class _Group:
-    """The lines of one session; `agent_id` is set for a subagent's own file."""
+class _Name(NamedTuple):
+    """Whose lines they are; `agent_id` is set for a subagent's own file."""
 
     session_id: str
-    agent_id: str = ""
-    records: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    agent_id: str
+
+
+class _Survey(NamedTuple):
+    """What the whole of a file decides about its single lines."""
+
+    of_parent: set[str]
+    """Sessions of which lines stand here that are not a subagent's."""
+    is_talk: bool
+    """Whether anybody says anything."""
+    deliveries: Deliveries
+
+    def is_of_parent(self, session_id: str) -> bool:
+        """Whether all lines of the session are one: a subagent's file has none of the parent's."""
+        return not self.is_talk or session_id in self.of_parent
 
 
 def _is_claude_line(record: dict[str, Any]) -> bool:
@@ -69,52 +82,78 @@ def _loglines(document: Any) -> list[dict[str, Any]]:
     return lines if all("message" in line and text_of(line, "type") for line in lines) else []
 
 
-def _records(log: LogFile) -> tuple[list[Record], list[Quarantined]]:
+def _records(log: LogFile) -> tuple[Iterable[Record], list[Quarantined]]:
     exported = _loglines(log.head.document)
     if exported:
         return [Record(f"#/loglines/{index}", 0, line) for index, line in enumerate(exported)], []
-    broken = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
-    odd = [r for r in log.records if not isinstance(r.value, dict)]
-    broken += [Quarantined(record.place, "not a JSON object") for record in odd]
-    return [r for r in log.records if isinstance(r.value, dict)], broken
+    return log.records, [Quarantined(f"line:{b.line}", b.reason) for b in log.broken_lines]
 
 
-def _group(records: Sequence[Record], log: LogFile) -> list[_Group]:
-    """Lines by session; those without a session id belong to the session before them."""
-    talking = [r.value for r in records if r.value.get("type") in ("user", "assistant")]
-    of_parent = {text_of(r, "sessionId") for r in talking if r.get("isSidechain") is not True}
-    groups: dict[tuple[str, str], _Group] = {}
-    current = ("", "")
-    for record in records:
-        session_id = id_of(record.value, "sessionId") or current[0]
-        # A subagent's file has no line of the parent; where there are some, the sidechain is
-        # part of the parent's file.
-        is_own_file = bool(talking) and session_id not in of_parent
-        agent_id = (id_of(record.value, "agentId") or current[1]) if is_own_file else ""
-        current = (session_id, agent_id or _agent_id_of(log, is_own_file))
-        group = groups.setdefault(current, _Group(*current))
-        group.records.append((record.place, record.value))
-    return list(groups.values())
+def _survey(records: Iterable[Record]) -> _Survey:
+    of_parent: set[str] = set()
+    is_talk = False
+    deliveries = Deliveries()
+    for _, _, record in records:
+        if not isinstance(record, dict):
+            continue
+        kind = record.get("type")
+        if kind == "user" or kind == "assistant":
+            is_talk = True
+            if record.get("isSidechain") is not True:
+                of_parent.add(text_of(record, "sessionId"))
+        if kind == "queue-operation" or deliveries.are_awaited:
+            deliveries.note(kind, record)
+    return _Survey(of_parent, is_talk, deliveries)
 
 
-def _agent_id_of(log: LogFile, is_own_file: bool) -> str:
+def _group(
+    log: LogFile, records: Iterable[Record]
+) -> tuple[dict[_Name, ClaudeRecords], list[Quarantined]]:
+    """The lines by session; those without a session id belong to the session before them."""
+    survey = _survey(records)
     stem = log.path.name.split(".")[0]
-    return stem.removeprefix("agent-") if is_own_file and stem.startswith("agent-") else ""
+    of_file = stem.removeprefix("agent-") if stem.startswith("agent-") else ""
+    groups: dict[_Name, ClaudeRecords] = {}
+    quarantined: list[Quarantined] = []
+    name = _Name("", "")
+    group: ClaudeRecords | None = None
+    is_settled = False
+    for place, _, record in records:
+        if not isinstance(record, dict):
+            quarantined.append(Quarantined(place, "not a JSON object"))
+            continue
+        if group is None or not is_settled or record.get("sessionId") != name.session_id:
+            name = _name(record, name, survey, of_file)
+            is_settled = survey.is_of_parent(name.session_id)
+            group = groups.get(name)
+        if group is None:
+            is_subagent = bool(name.agent_id)
+            group = groups[name] = ClaudeRecords(survey.deliveries, is_subagent=is_subagent)
+        if reason := group.take(place, record):
+            quarantined.append(Quarantined(place, reason))
+    return groups, quarantined
 
 
-def _session(log: LogFile, group: _Group, index: int) -> Session | None:
-    records = ClaudeRecords(is_subagent=bool(group.agent_id))
-    for place, record in group.records:
-        records.take(place, record)
+def _name(record: dict[str, Any], before: _Name, survey: _Survey, of_file: str) -> _Name:
+    session_id = id_of(record, "sessionId") or before.session_id
+    if survey.is_of_parent(session_id):
+        return _Name(session_id, "")
+    return _Name(session_id, id_of(record, "agentId") or before.agent_id or of_file)
+
+
+def _session(
+    log: LogFile, groups: Mapping[_Name, ClaudeRecords], name: _Name, index: int
+) -> Session | None:
+    records = groups[name]
     steps = records.finish(str(log.path))
     if not steps:
         return None
-    parent_id = group.session_id if group.agent_id else records.forked_from
-    session_id = "/".join(filter(None, (group.session_id, group.agent_id)))
+    parent_id = _parent_id(groups, name)
+    session_id = "/".join(filter(None, name)) or f"{log.path}#{index}"
     session = Session(
-        key=f"{ClaudeCode.name}:{session_id or f'{log.path}#{index}'}",
+        key=f"{ClaudeCode.name}:{session_id}",
         format=ClaudeCode.name,
-        session_id=session_id or f"{log.path}#{index}",
+        session_id=session_id,
         source_path=str(log.path),
         steps=steps,
         agent="claude-code",
@@ -124,3 +163,16 @@ def _session(log: LogFile, group: _Group, index: int) -> Session | None:
         extra=records.extra,
     )
     return with_facts_of_steps(session)
+
+
+def _parent_id(groups: Mapping[_Name, ClaudeRecords], name: _Name) -> str | None:
+    """The session that started a subagent, that a fork names or that a resumed one goes on from."""
+    records = groups[name]
+    if name.agent_id:
+        return name.session_id
+    continued = (
+        other.session_id
+        for other, group in groups.items()
+        if other != name and group.has_record(records.first_parent)
+    )
+    return records.forked_from or next(continued, None)

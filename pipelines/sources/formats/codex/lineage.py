@@ -1,34 +1,38 @@
 """Which Codex records are copies: forks replay their parent's history with new timestamps.
 
 A copy is known by what the fork leaves alone. Records are cut into blocks, about one a turn; a
-block that holds an id which no two sessions share (of a call, an item, a turn) is named by it,
-any other by the session at the root of the declared lineage and all that was said before. So two
-sessions that merely start alike have nothing in common.
+block that holds an id which no two sessions share (of a call, an item, a turn, the model's sealed
+thoughts) is named by it, any other by the named block before it, or the session at the root of the
+declared lineage, and all that was said since. So two sessions that merely start alike have nothing
+in common.
 """
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from agent_core.session import Step
-from pipelines.sources.fields import id_of, mapping_of, text_of
+from pipelines.sources.fields import id_of, mapping_of
+from pipelines.sources.formats.codex.pending import PendingStep
 
 _OPENERS = frozenset(("session_meta", "turn_context", "world_state", "task_started"))
+_USERS = frozenset(("user", "developer"))
 _ID_KEYS = ("call_id", "id", "turn_id")
-_UNIQUE_ID = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w-]{16,}")
+_UNIQUE_ID = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[\w-]{16,}")
+_SEALED = "encrypted_content"
+_SEALED_CHARS = 64
+"""Shorter sealed thoughts are what a tool that hides secrets left of them."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Block:
     """Records of about one turn; `name` is the best unique id, 0 the best rank."""
 
     name: str = ""
-    rank: int = len(_ID_KEYS)
+    rank: int = len(_ID_KEYS) + 1
     is_open: bool = True
     """Nothing but what precedes a turn has been seen."""
 
@@ -42,16 +46,18 @@ class Lineage:
         self._session_ids: list[str] = []
         self._forked_from = ""
 
-    def take(self, kind: str, body: Mapping[str, Any]) -> None:
+    def take(self, kind: str, body_kind: str, body: Mapping[str, Any]) -> None:
         """Note one record; call it before `note_step` for the step made from it."""
         if kind == "session_meta":
             self._note_session(body)
-        opens = kind in _OPENERS or text_of(body, "type") in _OPENERS or _is_users(body)
-        if opens and not self._blocks[-1].is_open:
-            self._blocks.append(_Block())
         block = self._blocks[-1]
-        block.is_open = block.is_open and opens
-        if kind != "session_meta":
+        if kind in _OPENERS or body_kind in _OPENERS or _is_users(body_kind, body):
+            if not block.is_open:
+                block = _Block()
+                self._blocks.append(block)
+        else:
+            block.is_open = False
+        if block.rank and kind != "session_meta":
             _name(block, body)
 
     def note_step(self) -> None:
@@ -65,22 +71,27 @@ class Lineage:
         replayed = self._session_ids[1:2]
         return self._forked_from or spawned_from or next(iter(replayed), None)
 
-    def content_ids(self, steps: Sequence[Step]) -> list[str | None]:
+    def content_ids(self, steps: Sequence[PendingStep]) -> list[str | None]:
         """For each step what its copies share; all None where the session has no id at all."""
         # The replayed history begins with the parent's own beginning, and so on to the root.
         root = self._session_ids[-1] if len(self._session_ids) > 1 else self._forked_from
         root = root or next(iter(self._session_ids), "")
-        said = root
-        names: dict[int, str] = {}
-        seen: Counter[str] = Counter()
+        said = _Chain(root)
         ids: list[str | None] = []
+        seen: dict[str, int] = {}
+        current, name = -1, ""
         for step, number in zip(steps, self._block_of_step, strict=True):
-            name = names.setdefault(number, self._blocks[number].name or said)
-            digest = _digest(name, _content(step))
-            seen[digest] += 1
-            ids.append(_digest(digest, str(seen[digest])) if name else None)
-            if step.source != "system" and said:
-                said = _digest(said, step.text)
+            if number != current:
+                current, own = number, self._blocks[number].name
+                said = _Chain(own) if own else said
+                name = own or (said.name() if said.is_rooted else "")
+            content_id = _digest(name, step) if name else None
+            if content_id:
+                again = seen[content_id] = seen.get(content_id, 0) + 1
+                content_id = f"{content_id}.{again}" if again > 1 else content_id
+            ids.append(content_id)
+            if step.source != "system":
+                said.add(step.text)
         return ids
 
     def _note_session(self, meta: Mapping[str, Any]) -> None:
@@ -91,8 +102,23 @@ class Lineage:
             self._session_ids.append(session_id)
 
 
-def _is_users(body: Mapping[str, Any]) -> bool:
-    return body.get("type") == "user_message" or body.get("role") in ("user", "developer")
+class _Chain:
+    """All that was said since something that only copies share."""
+
+    def __init__(self, root: str) -> None:
+        self.is_rooted = bool(root)
+        self._digest = hashlib.blake2b(root.encode("utf-8", "replace"), digest_size=16)
+
+    def add(self, text: str) -> None:
+        self._digest.update(b"\0" + text.encode("utf-8", "replace"))
+
+    def name(self) -> str:
+        return self._digest.hexdigest()
+
+
+def _is_users(body_kind: str, body: Mapping[str, Any]) -> bool:
+    role = body.get("role")
+    return body_kind == "user_message" or (isinstance(role, str) and role in _USERS)
 
 
 def _name(block: _Block, body: Mapping[str, Any]) -> None:
@@ -101,14 +127,15 @@ def _name(block: _Block, body: Mapping[str, Any]) -> None:
         if isinstance(value, str) and _UNIQUE_ID.fullmatch(value):
             block.name, block.rank = value, rank
             return
+    sealed = body.get(_SEALED) if block.rank > len(_ID_KEYS) else None
+    if isinstance(sealed, str) and len(sealed) >= _SEALED_CHARS:
+        told = hashlib.blake2b(sealed.encode("utf-8", "replace"), digest_size=16)
+        block.name, block.rank = told.hexdigest(), len(_ID_KEYS)
 
 
-def _content(step: Step) -> str:
+def _digest(name: str, step: PendingStep) -> str:
     calls = [(call.call_id, call.name, call.arguments) for call in step.tool_calls]
     results = [(seen.call_id, seen.content) for seen in step.observations]
-    parts = (step.source, step.event, step.text, step.reasoning, calls, results)
-    return orjson.dumps(parts, default=dict).decode()
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+    parts = (name, step.source, step.event, step.text, step.reasoning, calls, results)
+    told = orjson.dumps(parts, default=dict, option=orjson.OPT_NON_STR_KEYS)
+    return hashlib.blake2b(told, digest_size=16).hexdigest()

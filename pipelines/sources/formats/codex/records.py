@@ -1,170 +1,159 @@
 """Codex's records, translated into steps."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from agent_core.session import Step, ToolCall
-from pipelines.sources.drafting import SessionDraft, result_step
-from pipelines.sources.fields import content_text, count_of, id_of, mapping_of, text_of
+from pipelines.sources.drafting import SessionDraft
+from pipelines.sources.fields import content_text, count_of, id_of, mapping_of, text_of, time_of
 from pipelines.sources.formats.codex.lineage import Lineage
+from pipelines.sources.formats.codex.pending import PendingStep
+from pipelines.sources.formats.codex.rollout import CodexRecord, Rollout, has_failed
 from pipelines.sources.formats.codex.usage import CallUsage
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.person import person_text
 from pipelines.sources.tool_errors import codex_result, is_rejection, observe, rejection_comment
 
-_CALLS = frozenset(
-    (
-        "function_call",
-        "custom_tool_call",
-        "local_shell_call",
-        "web_search_call",
-        "tool_search_call",
-    )
+_CALLS = (
+    "function_call",
+    "custom_tool_call",
+    "local_shell_call",
+    "web_search_call",
+    "tool_search_call",
+    "image_generation_call",
 )
-_OUTPUTS = frozenset(("function_call_output", "custom_tool_call_output", "tool_search_output"))
-_API_ERRORS = frozenset(("error", "stream_error"))
+_OUTPUTS = ("function_call_output", "custom_tool_call_output", "tool_search_output")
+_COMPACTIONS = ("compaction", "compaction_summary", "context_compaction")
+_ENDED_BY_ITSELF = ("review_ended", "budget_limited")
+"""Reasons of an aborted turn that are no interrupt by the person."""
 
-
-class CodexRecord(NamedTuple):
-    """One record out of its envelope; bare items are `response_item`."""
-
-    place: str
-    kind: str
-    body: Mapping[str, Any]
-    timestamp: datetime | None
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """What the whole of a rollout decides about its single records.
-
-    Codex writes most of what is said twice, as an event and as an item.
-    """
-
-    user_texts: frozenset[str]
-    """Texts of the user's events; empty where only items tell of the user."""
-    kinds: frozenset[str]
-    """`type` of all records, and `role` of the messages among the items."""
-    call_ids: frozenset[str]
-    failed_calls: frozenset[str]
-    is_subagent: bool
+_Translator = Callable[[str, Mapping[str, Any]], PendingStep | None]
 
 
 class CodexSteps:
-    """The steps of one rollout; `parent_id` is the session it was forked or spawned from."""
+    """Takes the records of one rollout in file order and gives its steps."""
 
-    def __init__(self, records: Sequence[CodexRecord], meta: Mapping[str, Any]) -> None:
-        self._rollout = _survey(records, meta)
-        self._draft = SessionDraft()
+    def __init__(self, rollout: Rollout) -> None:
+        self._rollout = rollout
+        self._steps: list[PendingStep] = []
         self._lineage = Lineage()
-        self._usage = CallUsage()
+        self._usage = CallUsage(id_of(rollout.meta, "id", "session_id"))
         self._model: str | None = None
-        for record in records:
-            self._take(record)
-        self.parent_id = self._lineage.parent_id(meta)
+        self._items: dict[str, _Translator] = {
+            "message": self._message_step,
+            "": self._message_step,
+            "reasoning": _reasoning_step,
+            "agent_message": _agents_message_step,
+            **dict.fromkeys(_CALLS, _call_step),
+            **dict.fromkeys(_OUTPUTS, self._output_step),
+            **dict.fromkeys(_COMPACTIONS, self._compaction_step),
+        }
+        self._events: dict[str, _Translator] = {
+            "user_message": self._users_message_step,
+            "agent_message": self._said_step,
+            "agent_reasoning": self._thought_step,
+            "mcp_tool_call_end": self._mcp_step,
+            "turn_aborted": _aborted_step,
+            "thread_rolled_back": _rollback_step,
+            "context_compacted": self._compaction_step,
+            "error": _api_error_step,
+            "stream_error": _api_error_step,
+        }
+
+    @property
+    def parent_id(self) -> str | None:
+        """The session that this one was forked or spawned from, where the log says so."""
+        return self._lineage.parent_id(self._rollout.meta)
+
+    def take(self, record: CodexRecord) -> None:
+        """Translate one record; kinds that are no part of the conversation are passed over."""
+        place, kind, body, line = record
+        body_kind = text_of(body, "type")
+        self._lineage.take(kind, body_kind, body)
+        step: PendingStep | None = None
+        if kind == "response_item":
+            translate = self._items.get(body_kind)
+            step = translate(place, body) if translate else None
+        elif kind == "event_msg":
+            if body_kind == "token_count":
+                self._usage.count(place, mapping_of(body, "info"))
+                return
+            translate = self._events.get(body_kind)
+            step = translate(place, body) if translate else None
+        elif kind == "turn_context":
+            self._model = text_of(body, "model") or self._model
+        elif kind == "compacted":
+            # `replacement_history` is what the model goes on with: none of it happened anew.
+            step = PendingStep(place, "system", text_of(body, "message"), "compaction")
+        if step is not None:
+            step.timestamp = time_of(line)
+            self._add(step)
 
     def finish(self, source_path: str) -> tuple[Step, ...]:
         """The steps, with tokens and what identifies copies of them."""
-        steps = self._draft.steps
-        ids = self._lineage.content_ids(self._draft.whole_steps())
-        priced = self._usage.spread(steps)
-        steps[:] = [replace(s, content_id=i) for s, i in zip(priced, ids, strict=True)]
-        return self._draft.finish(source_path)
+        draft = SessionDraft()
+        ids = self._lineage.content_ids(self._steps)
+        costs = self._usage.spread(len(self._steps))
+        for step, content_id, (tokens, call_id) in zip(self._steps, ids, costs, strict=True):
+            draft.add(step.whole(tokens, call_id, content_id))
+        return draft.finish(source_path)
 
-    def _take(self, record: CodexRecord) -> None:
-        self._lineage.take(record.kind, record.body)
-        if record.kind == "turn_context":
-            self._model = text_of(record.body, "model") or self._model
-        elif record.kind == "event_msg" and record.body.get("type") == "token_count":
-            self._usage.count(record.place, mapping_of(record.body, "info"))
-        elif step := self._step(record.place, record.kind, record.body):
-            if step.source == "agent":
-                self._usage.note_step(len(self._draft.steps))
-                step = replace(step, model=self._model)
-            else:
-                self._usage.note_other_step()
-            self._draft.add(replace(step, timestamp=record.timestamp))
-            self._lineage.note_step()
+    def _add(self, step: PendingStep) -> None:
+        if step.source == "agent":
+            step.model = self._model
+            self._usage.note_step(len(self._steps))
+        else:
+            self._usage.note_other_step()
+        self._steps.append(step)
+        self._lineage.note_step()
 
-    def _step(self, place: str, kind: str, body: Mapping[str, Any]) -> Step | None:
-        if kind == "response_item":
-            return self._item_step(place, body)
-        if kind == "event_msg":
-            return self._event_step(place, body)
-        if kind == "compacted":
-            return Step(place, "system", text_of(body, "message"), event="compaction")
-        return None
-
-    def _item_step(self, place: str, body: Mapping[str, Any]) -> Step | None:
-        kind = text_of(body, "type")
-        if kind in _CALLS:
-            return Step(place, "agent", tool_calls=(_call(kind, body),))
-        if kind in _OUTPUTS:
-            return self._output_step(place, body)
-        if kind == "reasoning":
-            thought = content_text(body.get("summary")) or content_text(body.get("content"))
-            return Step(place, "agent", reasoning=thought) if thought else None
-        return self._message_step(place, body) if kind in ("message", "") else None
-
-    def _message_step(self, place: str, body: Mapping[str, Any]) -> Step | None:
+    def _message_step(self, place: str, body: Mapping[str, Any]) -> PendingStep | None:
         text = content_text(body.get("content"))
         role = text_of(body, "role")
         if not text:
             return None
         if role == "assistant":
-            return Step(place, "agent", text)
+            return PendingStep(place, "agent", text)
         if role != "user":
-            return Step(place, "system", text)
+            return PendingStep(place, "system", text)
         if text.strip() in self._rollout.user_texts:
             return None
         # Beside the user's events, further items of that role are what the program put in.
-        is_telling = "user_message" not in self._rollout.kinds
-        return self._user_step(place, text, is_telling)
+        return self._user_step(place, text, "user_message" not in self._rollout.kinds)
 
-    def _user_step(self, place: str, text: str, is_telling: bool) -> Step:
+    def _user_step(self, place: str, text: str, is_telling: bool) -> PendingStep:
         words = person_text(text) if is_telling and not self._rollout.is_subagent else ""
         if words:
-            return Step(place, "user", words, is_person=True)
-        return Step(place, "system", text)
+            return PendingStep(place, "user", words, is_person=True)
+        return PendingStep(place, "system", text)
 
-    def _output_step(self, place: str, body: Mapping[str, Any]) -> Step:
+    def _output_step(self, place: str, body: Mapping[str, Any]) -> PendingStep:
         call_id = id_of(body, "call_id") or None
         content, failed = codex_result(body.get("output", body.get("tools")))
         failed = failed or call_id in self._rollout.failed_calls
-        seen = observe(content, call_id=call_id, is_error=failed, source_ref=place)
-        if is_rejection(content):
+        seen = (observe(content, call_id=call_id, is_error=failed, source_ref=place),)
+        if failed and is_rejection(content):
             comment = rejection_comment(content)
-            return Step(place, "user", comment, event="rejection", observations=(seen,))
-        return result_step(place, (seen,))
+            return PendingStep(place, "user", comment, "rejection", observations=seen)
+        return PendingStep(place, "system", observations=seen)
 
-    def _event_step(self, place: str, body: Mapping[str, Any]) -> Step | None:
-        kind = text_of(body, "type")
-        if kind == "user_message":
-            text = text_of(body, "message") or "[image]" * bool(body.get("images"))
-            return self._user_step(place, text, is_telling=True)
-        if kind == "agent_message" and "assistant" not in self._rollout.kinds:
-            return Step(place, "agent", text_of(body, "message"))
-        if kind == "agent_reasoning" and "reasoning" not in self._rollout.kinds:
-            return Step(place, "agent", reasoning=text_of(body, "text"))
-        if kind == "mcp_tool_call_end":
-            return self._mcp_step(place, body)
-        return self._happening_step(place, kind, body)
+    def _users_message_step(self, place: str, body: Mapping[str, Any]) -> PendingStep:
+        text = text_of(body, "message") or "[image]" * bool(body.get("images"))
+        return self._user_step(place, text, is_telling=True)
 
-    def _happening_step(self, place: str, kind: str, body: Mapping[str, Any]) -> Step | None:
-        if kind == "turn_aborted":
-            return Step(place, "user", event="interrupt")
-        if kind == "thread_rolled_back":
-            turns = count_of(body, "num_turns")
-            return Step(place, "user", f"{turns} turns rolled back", event="rollback")
-        if kind in _API_ERRORS:
-            return Step(place, "system", text_of(body, "message"), event="api_error")
-        if kind == "context_compacted" and "compacted" not in self._rollout.kinds:
-            return Step(place, "system", event="compaction")
-        return None
+    def _said_step(self, place: str, body: Mapping[str, Any]) -> PendingStep | None:
+        is_told = "assistant" in self._rollout.kinds
+        return None if is_told else PendingStep(place, "agent", text_of(body, "message"))
 
-    def _mcp_step(self, place: str, body: Mapping[str, Any]) -> Step | None:
+    def _thought_step(self, place: str, body: Mapping[str, Any]) -> PendingStep | None:
+        is_told = "reasoning" in self._rollout.kinds
+        return None if is_told else PendingStep(place, "agent", reasoning=text_of(body, "text"))
+
+    def _compaction_step(self, place: str, body: Mapping[str, Any]) -> PendingStep | None:
+        is_told = "compacted" in self._rollout.kinds
+        return None if is_told else PendingStep(place, "system", event="compaction")
+
+    def _mcp_step(self, place: str, body: Mapping[str, Any]) -> PendingStep | None:
         """A call through an MCP server that no response item tells of."""
         call_id = id_of(body, "call_id")
         if call_id in self._rollout.call_ids:
@@ -173,38 +162,38 @@ class CodexSteps:
         name = "__".join(("mcp", text_of(invocation, "server"), text_of(invocation, "tool")))
         call = ToolCall(call_id, name, decode_object(invocation.get("arguments")))
         content = text_of(result, "Err") or content_text(mapping_of(result, "Ok").get("content"))
-        failed = _has_failed("mcp_tool_call_end", body)
+        failed = has_failed("mcp_tool_call_end", body)
         seen = observe(content, call_id=call_id, is_error=failed, source_ref=place)
-        return Step(place, "agent", tool_calls=(call,), observations=(seen,))
+        return PendingStep(place, "agent", tool_calls=(call,), observations=(seen,))
 
 
-def _survey(records: Sequence[CodexRecord], meta: Mapping[str, Any]) -> Rollout:
-    bodies = [r.body for r in records]
-    kinds = {r.kind for r in records} | {text_of(body, "type") for body in bodies}
-    items = [r.body for r in records if r.kind == "response_item"]
-    failed = (id_of(b, "call_id") for b in bodies if _has_failed(text_of(b, "type"), b))
-    said = (text_of(b, "message").strip() for b in bodies if b.get("type") == "user_message")
-    return Rollout(
-        user_texts=frozenset(said),
-        kinds=frozenset(kinds | {text_of(item, "role") for item in items}),
-        call_ids=frozenset(id_of(item, "call_id") for item in items),
-        failed_calls=frozenset(failed),
-        is_subagent="subagent" in mapping_of(meta, "source"),
-    )
-
-
-def _has_failed(kind: str, body: Mapping[str, Any]) -> bool:
-    """Whether an event tells of a call that failed."""
-    if kind == "patch_apply_end":
-        return body.get("success") is False
-    if kind == "exec_command_end":
-        return body.get("exit_code") not in (0, None)
-    result = mapping_of(body, "result")
-    has_error = "Err" in result or mapping_of(result, "Ok").get("isError") is True
-    return kind == "mcp_tool_call_end" and has_error
-
-
-def _call(kind: str, body: Mapping[str, Any]) -> ToolCall:
+def _call_step(place: str, body: Mapping[str, Any]) -> PendingStep:
     arguments = next((body[k] for k in ("arguments", "input", "action") if k in body), None)
-    name = text_of(body, "name") or kind.removesuffix("_call")
-    return ToolCall(id_of(body, "call_id", "id"), name, decode_object(arguments))
+    name = text_of(body, "name") or text_of(body, "type").removesuffix("_call")
+    call = ToolCall(id_of(body, "call_id", "id"), name, decode_object(arguments))
+    return PendingStep(place, "agent", tool_calls=(call,))
+
+
+def _reasoning_step(place: str, body: Mapping[str, Any]) -> PendingStep | None:
+    thought = content_text(body.get("summary")) or content_text(body.get("content"))
+    return PendingStep(place, "agent", reasoning=thought) if thought else None
+
+
+def _agents_message_step(place: str, body: Mapping[str, Any]) -> PendingStep | None:
+    """What another agent of the same run tells this one."""
+    text = content_text(body.get("content"))
+    return PendingStep(place, "system", text) if text else None
+
+
+def _aborted_step(place: str, body: Mapping[str, Any]) -> PendingStep | None:
+    is_by_person = body.get("reason") not in _ENDED_BY_ITSELF
+    return PendingStep(place, "user", event="interrupt") if is_by_person else None
+
+
+def _rollback_step(place: str, body: Mapping[str, Any]) -> PendingStep:
+    turns = count_of(body, "num_turns")
+    return PendingStep(place, "user", f"{turns} turns rolled back", "rollback")
+
+
+def _api_error_step(place: str, body: Mapping[str, Any]) -> PendingStep:
+    return PendingStep(place, "system", text_of(body, "message"), "api_error")

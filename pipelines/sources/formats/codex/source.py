@@ -1,18 +1,21 @@
 """Codex CLI: `~/.codex/sessions/YYYY/MM/DD/rollout-*.jsonl`, with and without envelopes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agent_core.session import Session
 from pipelines.sources.drafting import with_facts_of_steps
-from pipelines.sources.fields import id_of, mapping_of, text_of, time_of
-from pipelines.sources.formats.codex.records import CodexRecord, CodexSteps
+from pipelines.sources.fields import id_of, mapping_of, text_of
+from pipelines.sources.formats.codex.records import CodexSteps
+from pipelines.sources.formats.codex.rollout import CodexRecord, Rollout, survey
+from pipelines.sources.json_lines import Record
 from pipelines.sources.log_file import Head, LogFile
 from pipelines.sources.reading import Evidence, Parsed, Quarantined
 
 _ENVELOPES = frozenset(
     ("session_meta", "response_item", "event_msg", "turn_context", "compacted", "world_state")
 )
+_SPOKEN = ("response_item", "event_msg", "compacted")
 _BARE_ITEMS = frozenset(
     (
         "message",
@@ -30,7 +33,7 @@ class Codex:
     """Reads rollouts: envelopes `{timestamp, type, payload}`, or the bare items of before."""
 
     name = "codex"
-    version = 1
+    version = 2
     evidence: Evidence = "real files"
     is_general = False
 
@@ -46,26 +49,37 @@ class Codex:
     def read(self, log: LogFile) -> Parsed:
         """The one session of a rollout."""
         quarantined = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
-        records: list[CodexRecord] = []
-        for place, _, value in log.records:
-            if not isinstance(value, dict):
-                quarantined.append(Quarantined(place, "not a JSON object"))
-            elif record := _unwrap(place, value, is_first=not records):
-                records.append(record)
-        session = _session(log, records)
+        rollout = survey(_unwrapped(log.records, quarantined))
+        steps = CodexSteps(rollout)
+        for record in _unwrapped(log.records, []):
+            steps.take(record)
+        session = _session(log, rollout, steps)
         return Parsed((session,) if session else (), tuple(quarantined))
 
 
-def _unwrap(place: str, value: dict[str, Any], *, is_first: bool) -> CodexRecord | None:
-    """The record in its envelope, a bare item, or the bare first line that names the session."""
-    timestamp = time_of(value)
-    if _is_envelope(value):
-        return CodexRecord(place, value["type"], value["payload"], timestamp)
-    if text_of(value, "type") in _BARE_ITEMS:
-        return CodexRecord(place, "response_item", value, timestamp)
-    if is_first and "type" not in value and "id" in value:
-        return CodexRecord(place, "session_meta", value, timestamp)
-    return None
+def _unwrapped(records: Iterable[Record], odd: list[Quarantined]) -> Iterator[CodexRecord]:
+    """The records in their envelopes, the bare items, the bare first line with the session's id.
+
+    Those that should be conversation and are none are added to `odd`.
+    """
+    is_first = True
+    for place, _, value in records:
+        if not isinstance(value, dict):
+            odd.append(Quarantined(place, "not a JSON object"))
+            continue
+        kind, payload = value.get("type"), value.get("payload")
+        kind = kind if isinstance(kind, str) else ""
+        if isinstance(payload, dict) and kind in _ENVELOPES:
+            yield CodexRecord(place, kind, payload, value)
+        elif kind in _BARE_ITEMS:
+            yield CodexRecord(place, "response_item", value, value)
+        elif is_first and "type" not in value and "id" in value:
+            yield CodexRecord(place, "session_meta", value, value)
+        else:
+            if kind in _SPOKEN:
+                odd.append(Quarantined(place, f"a record of type {kind} without a payload"))
+            continue
+        is_first = False
 
 
 def _is_envelope(record: dict[str, Any]) -> bool:
@@ -76,10 +90,8 @@ def _is_bare(record: dict[str, Any]) -> bool:
     return text_of(record, "type") in _BARE_ITEMS or "record_type" in record
 
 
-def _session(log: LogFile, records: list[CodexRecord]) -> Session | None:
-    meta = next((r.body for r in records if r.kind == "session_meta"), {})
-    context = next((r.body for r in records if r.kind == "turn_context"), {})
-    translated = CodexSteps(records, meta)
+def _session(log: LogFile, rollout: Rollout, translated: CodexSteps) -> Session | None:
+    meta = rollout.meta
     steps = translated.finish(str(log.path))
     if not steps:
         return None
@@ -93,7 +105,7 @@ def _session(log: LogFile, records: list[CodexRecord]) -> Session | None:
         steps=steps,
         agent="codex",
         agent_version=text_of(meta, "cli_version") or None,
-        project=text_of(meta, "cwd") or text_of(context, "cwd") or None,
+        project=text_of(meta, "cwd") or text_of(rollout.context, "cwd") or None,
         parent_key=f"{Codex.name}:{parent_id}" if parent_id else None,
         extra=_extra(meta),
     )

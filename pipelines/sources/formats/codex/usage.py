@@ -1,10 +1,9 @@
 """Tokens of Codex's model calls, from running totals that repeat and start anew."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agent_core.session import Step, Tokens
+from agent_core.session import Tokens
 from pipelines.sources.fields import count_of, mapping_of
 
 
@@ -12,10 +11,11 @@ class CallUsage:
     """Turns `token_count` events into the tokens of single calls.
 
     Newer versions write the event after the call's steps, older ones before them. The steps of a
-    call share one `api_call_id`, and one of them carries the tokens.
+    call share one id, and one of them carries the tokens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, session_id: str) -> None:
+        self._session_id = session_id
         self._total: Tokens | None = None
         self._uncounted: list[int] = []
         self._ahead: tuple[str, Tokens] | None = None
@@ -53,16 +53,17 @@ class CallUsage:
             before = self._ahead[1] if self._ahead else Tokens()
             self._ahead = place, _combine(before, spent, 1)
 
-    def spread(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps with what their calls cost; what no step claimed goes to the last one."""
-        tokens = dict(self._tokens)
+    def spread(self, steps: int) -> Iterator[tuple[Tokens | None, str | None]]:
+        """What the call of each step cost, and its id over all sessions; what no step claimed
+        goes to the last one.
+        """
         if self._ahead and self._last_step is not None:
-            spent = tokens.get(self._last_step, Tokens())
-            tokens[self._last_step] = _combine(spent, self._ahead[1], 1)
-        return [
-            replace(step, tokens=tokens.get(i), api_call_id=self._calls.get(i))
-            for i, step in enumerate(steps)
-        ]
+            spent = self._tokens.get(self._last_step, Tokens())
+            self._tokens[self._last_step] = _combine(spent, self._ahead[1], 1)
+            self._ahead = None
+        for position in range(steps):
+            place = self._calls.get(position)
+            yield self._tokens.get(position), f"{self._session_id} {place}" if place else None
 
     def _spent(self, info: Mapping[str, Any]) -> Tokens:
         last, total = (_tokens(mapping_of(info, f"{x}_token_usage")) for x in ("last", "total"))
@@ -83,6 +84,7 @@ def _tokens(usage: Mapping[str, Any]) -> Tokens:
         count_of(usage, "cached_input_tokens"),
         count_of(usage, "output_tokens"),
         count_of(usage, "reasoning_output_tokens"),
+        count_of(usage, "cache_write_input_tokens"),
     )
 
 
@@ -92,4 +94,5 @@ def _combine(a: Tokens, b: Tokens, sign: int) -> Tokens:
         max(0, a.cached + sign * b.cached),
         max(0, a.output + sign * b.output),
         max(0, a.reasoning + sign * b.reasoning),
+        max(0, a.cache_write + sign * b.cache_write),
     )

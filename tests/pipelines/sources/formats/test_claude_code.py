@@ -21,6 +21,7 @@ _REJECTED = (
     "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it "
     "was a file edit, the new_string was NOT written to the file)."
 )
+_U = [f"6e0c5a1b-3c0f-4d51-9d8e-0000000000{number:02}" for number in range(20)]
 _COMPACTED = {"isCompactSummary": True, "isVisibleInTranscriptOnly": True}
 
 
@@ -33,10 +34,10 @@ def test_a_whole_session(tmp_path: Path) -> None:
     session = _one(
         tmp_path,
         {"type": "file-history-snapshot", "messageId": "m", "snapshot": {}},
-        claude("user", "u1", "Run the tests"),
-        answer("a1", "m1", {"type": "thinking", "thinking": "Which?"}, input_tokens=1),
+        claude("user", _U[1], "Run the tests"),
+        answer(_U[2], "m1", {"type": "thinking", "thinking": "Which?"}, input_tokens=1),
         answer(
-            "a2",
+            _U[3],
             "m1",
             use("c1", command="make test"),
             input_tokens=5,
@@ -44,11 +45,11 @@ def test_a_whole_session(tmp_path: Path) -> None:
             cache_read_input_tokens=100,
             cache_creation_input_tokens=10,
         ),
-        claude("user", "u2", [result("c1", "Exit code 2\nboom", is_error=True)]),
+        claude("user", _U[4], [result("c1", "Exit code 2\nboom", is_error=True)]),
     )
     when = datetime(2026, 1, 1, 10, tzinfo=UTC)
     path = str(tmp_path / "x.jsonl")
-    failure = Observation("c1", "Exit code 2\nboom", True, "command_failed", "exit code <n>", "u2")
+    failure = Observation("c1", "Exit code 2\nboom", True, "command_failed", "exit code <n>", _U[4])
     agent: dict[str, Any] = {"model": "model-1", "api_call_id": "m1"}
     assert session == Session(
         key="claude_code:s1",
@@ -61,12 +62,12 @@ def test_a_whole_session(tmp_path: Path) -> None:
         started_at=when,
         ended_at=when,
         steps=(
-            Step("u1", "user", "Run the tests", when, is_person=True, content_id="u1"),
-            Step("a1", "agent", "", when, reasoning="Which?", tokens=Tokens(1), content_id="a1",
-                 **agent),
-            Step("a2", "agent", "", when, tool_calls=(ToolCall("c1", "Bash", {"command":
-                 "make test"}),), observations=(failure,), tokens=Tokens(115, 100, 7),
-                 content_id="a2", **agent),
+            Step(_U[1], "user", "Run the tests", when, is_person=True, content_id=_U[1]),
+            Step(_U[2], "agent", "", when, reasoning="Which?", tokens=Tokens(1),
+                 content_id=_U[2], **agent),
+            Step(_U[3], "agent", "", when, tool_calls=(ToolCall("c1", "Bash", {"command":
+                 "make test"}),), observations=(failure,), tokens=Tokens(115, 100, 7, 0, 10),
+                 content_id=_U[3], **agent),
         ),
     )  # fmt: skip
 
@@ -220,17 +221,29 @@ def test_inline_sidechains_belong_to_their_parent(tmp_path: Path) -> None:
 
 
 def test_a_fork_keeps_its_steps_under_the_same_content_ids(tmp_path: Path) -> None:
-    lines = [claude("user", "u1", "One"), claude("user", "u2", "Two")]
+    lines = [claude("user", _U[1], "One"), claude("user", _U[2], "Two")]
     fork = [{**line, "sessionId": "s2"} for line in lines[:1]]
-    told = claude("user", "n1", "One", sessionId="s3",
-                  forkedFrom={"sessionId": "s1", "messageUuid": "u1"})  # fmt: skip
+    told = claude("user", _U[9], "One", sessionId="s3",
+                  forkedFrom={"sessionId": "s1", "messageUuid": _U[1]})  # fmt: skip
     parent, child, declared = read_lines(tmp_path / "all.jsonl", *lines, *fork, told)
     assert [[step.content_id for step in s.steps] for s in (parent, child, declared)] == [
-        ["u1", "u2"],
-        ["u1"],
-        ["u1"],
+        [_U[1], _U[2]],
+        [_U[1]],
+        [_U[1]],
     ]
     assert (parent.parent_key, declared.parent_key) == (None, "claude_code:s1")
+
+
+def test_ids_that_are_no_uuids_tell_copies_only_with_what_was_said(tmp_path: Path) -> None:
+    copy = claude("user", "msg-1", "One", sessionId="s2", gitBranch="other")
+    original, copied, other = read_lines(
+        tmp_path / "x.jsonl",
+        claude("user", "msg-1", "One"),
+        copy,
+        claude("user", "msg-1", "Another", sessionId="s3"),
+    )
+    ids = [session.steps[0].content_id for session in (original, copied, other)]
+    assert ids[0] == ids[1] != ids[2]
 
 
 def test_a_repeated_line_counts_once_and_another_under_its_id_keeps_its_place(

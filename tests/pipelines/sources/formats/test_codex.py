@@ -158,10 +158,10 @@ def test_totals_become_the_tokens_of_calls(tmp_path: Path) -> None:
         _usage(30, 0, 5, 0),
     )
     assert [(step.api_call_id, step.tokens) for step in session.steps] == [
-        ("line:5", None),
-        ("line:5", Tokens(100, 40, 10, 2)),
-        ("line:9", Tokens(150, 100, 5, 1)),
-        ("line:11", Tokens(30, 0, 5, 0)),
+        ("c1 line:5", None),
+        ("c1 line:5", Tokens(100, 40, 10, 2)),
+        ("c1 line:9", Tokens(150, 100, 5, 1)),
+        ("c1 line:11", Tokens(30, 0, 5, 0)),
     ]
 
 
@@ -192,7 +192,7 @@ def _at(lines: list[dict[str, Any]], second: int) -> list[dict[str, Any]]:
 def test_a_fork_shares_the_ids_of_what_it_copied(
     tmp_path: Path, with_parents_meta: bool, declared: dict[str, Any]
 ) -> None:
-    """The second turn holds no id of its own: the lineage must tell, or the fork stays apart."""
+    """The second turn holds no id of its own: the call before it, or the lineage, must tell."""
     own = [*_turn("Something else"), *_call(_CALL_B, "b.py")]
     parent = _one(tmp_path, _meta("c1"), *_HISTORY[0], *_HISTORY[1], *own, name="p.jsonl")
     metas = [_meta("c2", **declared), *([_meta("c1")] if with_parents_meta else [])]
@@ -202,8 +202,7 @@ def test_a_fork_shares_the_ids_of_what_it_copied(
     is_known = with_parents_meta or bool(declared)
     assert fork.parent_key == ("codex:c1" if is_known else None)
     texts = [step.text for step in fork.steps if step.content_id in shared]
-    known_by_lineage = ["Now the tests", "Ran them"] if is_known else []
-    assert texts == ["List the files", "", *known_by_lineage]
+    assert texts == ["List the files", "", "Now the tests", "Ran them"]
 
 
 def test_sessions_that_merely_start_alike_share_nothing(tmp_path: Path) -> None:
