@@ -8,14 +8,15 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from pipelines.config import SourcesConfig
-from pipelines.sources import FORMATS, reader_version
+from pipelines.sources import FORMATS, Listed, reader_version
 from pipelines.stages.folder_state import (
     Lost,
     conversation_of,
@@ -29,26 +30,26 @@ _READ_AGAIN = -1
 """The time of a file that is to be read whatever its time is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """How files are read in this run: a file that was read otherwise is read again."""
 
     forced_format: str | None
     sources_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """One row of `source_files`."""
 
+    path: str
     status: str
     format: str | None
     reader_version: int
     size: int
     mtime_ns: int
     sha256: str | None
-    session_keys: tuple[str, ...]
-    manner: Manner
+    session_keys: list[str]
+    forced_format: str | None
+    sources_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +80,31 @@ def manner_of(sources: SourcesConfig, format_name: str | None) -> Manner:
     return Manner(format_name, hashlib.sha256(told.encode()).hexdigest())
 
 
-def file_key(path: Path) -> str:
+def file_key(path: Path | str) -> str:
     """The path as text; bytes that are no UTF-8 are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def load_known(connection: duckdb.DuckDBPyConnection) -> dict[str, Known]:
     """All of `source_files` by path."""
-    rows = connection.execute(
-        "SELECT path, status, format, reader_version, size, mtime_ns, sha256, session_keys, "
-        "forced_format, sources_hash FROM source_files"
-    ).fetchall()
-    return {
-        path: Known(status, name, version, size, time, digest, tuple(keys), Manner(*manner))
-        for path, status, name, version, size, time, digest, keys, *manner in rows
-    }
+    columns = ", ".join(Known._fields)
+    rows = connection.execute(f"SELECT {columns} FROM source_files").fetchall()
+    return {row[0]: Known._make(row) for row in rows}
 
 
-def plan_reading(found: Sequence[Path], known: Mapping[str, Known], manner: Manner) -> Plan:
+def plan_reading(found: Sequence[Listed], known: Mapping[str, Known], manner: Manner) -> Plan:
     """Compare the files with what is known of them; opens those with another size or time."""
     plan = Plan()
-    for path in found:
-        _compare(path, known.get(file_key(path)), manner, plan)
+    for listed in found:
+        _compare(listed, known.get(file_key(listed.path)), manner, plan)
+    if not plan.changed:
+        return plan
     changed = {file_key(path): path for path in plan.changed}
     joined = _join_folders(changed, known, plan)
     plan.companions = sorted((_sharing([*changed, *joined], known) | joined) - changed.keys())
     wanted = [Wanted(path, _format_of(path, known, manner)) for path in plan.changed]
     wanted += [
-        Wanted(Path(name), known[name].manner.forced_format)
+        Wanted(Path(name), known[name].forced_format)
         for name in plan.companions
         if _is_file(Path(name))
     ]
@@ -134,7 +132,7 @@ def _join_folders(changed: Mapping[str, Path], known: Mapping[str, Known], plan:
 
 def _format_of(path: Path, known: Mapping[str, Known], manner: Manner) -> str | None:
     before = known.get(file_key(path))
-    return manner.forced_format or (before.manner.forced_format if before else None)
+    return manner.forced_format or (before.forced_format if before else None)
 
 
 def record_plan(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -152,30 +150,25 @@ def record_plan(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     )
 
 
-def _compare(path: Path, before: Known | None, manner: Manner, plan: Plan) -> None:
-    if before is None or _reads_otherwise(before, manner) or before.status == "unreadable":
-        plan.changed.append(path)
-        return
-    try:
-        status = path.stat()
-    except FileNotFoundError:  # gone since it was listed: what it held stays
-        return
-    except OSError:
-        plan.changed.append(path)
-        return
-    if (before.size, before.mtime_ns) == (status.st_size, status.st_mtime_ns):
-        return
-    if before.sha256 is not None and before.sha256 == _digest(path):
-        plan.touched.append((status.st_size, status.st_mtime_ns, file_key(path), before.sha256))
-    else:
-        plan.changed.append(path)
+def _compare(listed: Listed, before: Known | None, manner: Manner, plan: Plan) -> None:
+    if before is not None and not _reads_otherwise(before, manner):
+        if (before.size, before.mtime_ns) == (listed.size, listed.mtime_ns):
+            return
+        if before.sha256 is not None and before.sha256 == _digest(Path(listed.path)):
+            plan.touched.append((listed.size, listed.mtime_ns, before.path, before.sha256))
+            return
+    plan.changed.append(Path(listed.path))
 
 
 def _reads_otherwise(before: Known, manner: Manner) -> bool:
     """Whether the file would be read in another way, or by a reader that has changed."""
-    # A format that was forced once stays until another one is asked for.
-    sticky = replace(manner, forced_format=manner.forced_format or before.manner.forced_format)
-    return before.manner != sticky or before.reader_version != version_for(before.format)
+    return (
+        before.status == "unreadable"
+        or before.sources_hash != manner.sources_hash
+        or before.reader_version != version_for(before.format)
+        # A format that was forced once stays until another one is asked for.
+        or manner.forced_format not in (None, before.forced_format)
+    )
 
 
 @cache

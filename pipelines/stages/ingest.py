@@ -13,7 +13,7 @@ import duckdb
 
 from agent_core.errors import BadInputError
 from pipelines.context import Context
-from pipelines.sources import FORMATS, find_files
+from pipelines.sources import FORMATS, list_files
 from pipelines.stages.file_rows import forget_sessions, write_files
 from pipelines.stages.file_state import Manner, load_known, manner_of, plan_reading, record_plan
 from pipelines.stages.provenance import CoreLogs
@@ -23,7 +23,9 @@ from pipelines.stages.spool import read_steps, spool_folder
 from pipelines.warehouse import transaction
 from pipelines.warehouse.session_rows import header_frame
 
-_TRANSACTION_BYTES = 96_000_000
+_MEMORY = "256MB"
+"""What the warehouse may hold in memory while steps are written; the rest waits on disk."""
+_TRANSACTION_BYTES = 64_000_000
 """Of steps: what is written at once, for a second or two."""
 
 
@@ -36,7 +38,7 @@ def ingest(
     """
     if format_name is not None and format_name not in FORMATS:
         raise BadInputError(f"--format {format_name}: not one of {', '.join(sorted(FORMATS))}")
-    found = find_files(paths)
+    found = list_files(paths)
     manner = manner_of(context.config.sources, format_name)
     with context.warehouse() as connection:
         known = load_known(connection)
@@ -77,6 +79,7 @@ def _write(
     manner: Manner,
     now: datetime,
 ) -> Counter[str]:
+    connection.execute(f"SET memory_limit = '{_MEMORY}'")
     files = [rows for batch in batches for rows in batch.files]
     steps = read_steps([batch.steps for batch in batches])
     sessions_before, steps_before = _count(connection, "sessions"), _count(connection, "steps")

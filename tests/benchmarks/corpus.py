@@ -130,11 +130,12 @@ def _claude_session(session_id: str, text: Text) -> Iterator[dict[str, Any]]:
             answer = {"id": message_id, "model": "model-large-1", "role": "assistant"}
             said = {"type": "text", "text": text.piece(300)}
             yield line("assistant", message={**answer, "content": [said], "usage": usage})
-            call = {"type": "tool_use", "id": call_id, "name": "Bash"}
+            call: dict[str, Any] = {"type": "tool_use", "id": call_id, "name": "Bash"}
             call["input"] = {"command": text.piece(200), "description": text.piece(40)}
             yield line("assistant", message={**answer, "content": [call], "usage": usage})
             output, failed = text.piece(1500, 1.3), text.draw.random() < 0.05
-            result = {"type": "tool_result", "tool_use_id": call_id, "content": output}
+            result: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id}
+            result["content"] = output
             result["is_error"] = failed
             content = {"role": "user", "content": [result]}
             copied = {"stdout": output, "stderr": "", "interrupted": False}

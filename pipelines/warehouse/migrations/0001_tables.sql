@@ -2,7 +2,7 @@
 
 CREATE TABLE source_files (
     path VARCHAR PRIMARY KEY,
-    status VARCHAR NOT NULL,          -- read, unknown, empty, metadata, excluded, unreadable
+    status VARCHAR NOT NULL,          -- read, part, unknown, empty, metadata, excluded, unreadable
     format VARCHAR,                   -- null where the status is not read
     detail VARCHAR,                   -- why it was not read, in words
     size BIGINT NOT NULL,

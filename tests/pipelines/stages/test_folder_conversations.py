@@ -15,6 +15,7 @@ from pipelines.config import Config, SourcesConfig
 from pipelines.context import Context
 from pipelines.home import Home
 from pipelines.inputs import require_sessions
+from pipelines.sources import list_files
 from pipelines.stages.file_state import load_known, manner_of, plan_reading, record_plan
 from pipelines.stages.ingest import ingest
 from pipelines.stages.sessions import summarise_sessions
@@ -246,7 +247,7 @@ def test_a_run_killed_before_it_reads_goes_on(context: Context, tmp_path: Path, 
     manner = manner_of(SourcesConfig(), None)
     with context.warehouse() as connection:
         known = load_known(connection)
-        plan = plan_reading(list((tmp_path / "conv").rglob("*.json")), known, manner)
+        plan = plan_reading(list_files([tmp_path / "conv"]), known, manner)
         with transaction(connection):
             record_plan(connection, plan)
     ingest(context, [tmp_path / "conv"])
