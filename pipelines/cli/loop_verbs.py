@@ -42,25 +42,29 @@ def ingest(
         str | None, typer.Option("--format", help="Read every file as this format.")
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Stay and read what grows (not built yet).")
+        bool, typer.Option("--follow", help="Stay, and read what comes and grows.")
+    ] = False,
+    list_all: Annotated[
+        bool, typer.Option("--list-all", help="Name every file that was not read, not just ten.")
     ] = False,
 ) -> None:
     """Read logs into the warehouse; what has not changed is not read again."""
-    from pipelines import loop
+    from pipelines.ingest_pass import IngestPasses
+    from pipelines.ingest_text import report_as_text
     from pipelines.inputs import require_sessions
-    from pipelines.runs import run_stage
-    from pipelines.stages.ingest import ingest as ingest_stage
 
-    if follow:
-        raise NotBuiltError("ingest --follow is not built yet; run ingest again for what is new")
     given = options(context)
     prepared = given.context("ingest")
-    counts = run_stage(
-        prepared, "ingest", lambda: ingest_stage(prepared, paths, format_name=format_name)
-    )
-    selected = loop.run_stages(prepared, loop.sessions)["sessions"]
-    given.print({**counts, **{f"in this home: {name}": n for name, n in selected.items()}})
-    require_sessions(prepared, paths)
+    passes = IngestPasses(prepared, format_name)
+    if follow:
+        from pipelines.cli.following import follow_paths
+
+        follow_paths(given, prepared, paths, passes)
+        return
+    report = passes.read(paths)
+    given.print(report.as_dict(), lambda: report_as_text(report, list_all=list_all))
+    if not report.sessions["found"]:
+        require_sessions(prepared, paths)
 
 
 def judge(

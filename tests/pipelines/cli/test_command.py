@@ -67,7 +67,6 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         pytest.param(["calibrate", "x"], 1, "not built yet", id="calibrate"),
         pytest.param(["review"], 1, "not built yet", id="review"),
         pytest.param(["ingest-errors", "x"], 1, "not built yet", id="ingest-errors"),
-        pytest.param(["ingest", ".", "--follow"], 1, "not built yet", id="follow"),
         pytest.param(["report", "--digest"], 1, "not built yet", id="digest"),
     ],
 )
@@ -136,8 +135,8 @@ def test_files_without_a_session_are_counted_and_named(tmp_path: Path) -> None:
         assert "poem.txt: unknown" in done.stderr
         assert "roses" not in done.stderr
         if verb == "ingest":
-            counts = json.loads(done.stdout)
-            assert (counts["files"], counts["files_empty"], counts["files_unknown"]) == (2, 1, 1)
+            files = json.loads(done.stdout)["files"]
+            assert files == {"found": 2, "unchanged": 0, "empty": 1, "unknown": 1}
 
 
 def test_a_relative_path_is_the_same_file_from_wherever_it_is_named(tmp_path: Path) -> None:
@@ -147,8 +146,8 @@ def test_a_relative_path_is_the_same_file_from_wherever_it_is_named(tmp_path: Pa
     first = signals("run", "logs", home=home, cwd=tmp_path)
     assert (first.returncode, first.stderr) == (0, "")
     again = signals("--json", "ingest", ".", home=home, cwd=logs)
-    counts = json.loads(again.stdout)
-    assert (again.returncode, counts["files"], counts["unchanged"]) == (0, 1, 1)
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["files"] == {"found": 1, "unchanged": 1}
 
 
 def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ def test_the_agent_works_on_a_task_and_its_session_is_analysed(tmp_path: Path) -
         assert (done.returncode, done.stderr) == (0, "")
     assert (repo / "greeting.txt").read_text() == "hello world\n"
     assert "The word is spelled right now." in done.stdout
-    counts = json.loads(signals("--json", "ingest", home / "sessions", home=home).stdout)
-    assert (counts["files_read"], counts["sessions_new"]) == (1, 1)
+    told = json.loads(signals("--json", "ingest", home / "sessions", home=home).stdout)
+    assert (told["files"]["read"], told["new"]["sessions"]) == (1, 1)
     assert {row["format"] for row in _rows("sessions", home)} == {"atif", "claude_code"}
 
 
