@@ -54,11 +54,8 @@ def _is_entry(record: dict[str, Any]) -> bool:
 
 
 def _is_subagents(log: LogFile) -> bool:
-    """Whether another agent began the session: only such a one keeps what it was begun with."""
-    return any(
-        isinstance(record, dict) and record.get("type") == "session_init"
-        for _, _, record in log.records
-    )
+    """Whether another agent began the session: such a one tells first what it was begun with."""
+    return any(record.get("type") == "session_init" for record in log.head.objects)
 
 
 def _session(log: LogFile, header: dict[str, Any], entries: PiEntries) -> Session:
