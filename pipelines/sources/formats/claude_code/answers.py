@@ -1,7 +1,6 @@
 """Claude Code's assistant records: what the model said, called and spent."""
 
 from collections.abc import Iterator, Mapping
-from math import isfinite
 from typing import Any
 
 from agent_core.session import Event, Observation, Step, Tokens, ToolCall
@@ -9,6 +8,7 @@ from pipelines.sources.fields import content_text, count_of, id_of, mapping_of, 
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.tool_errors import observe
 
+_COST_LIMIT = 1e12
 _NO_MODEL = "<synthetic>"
 """The model of what the program says in the model's place."""
 
@@ -100,5 +100,6 @@ def _tokens(usage: Any) -> Tokens | None:
 
 def _cost(value: Any) -> float | None:
     """What old versions state for each call, in dollars."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < float("inf") and isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < _COST_LIMIT else None

@@ -137,3 +137,56 @@ def test_a_document_a_line(tmp_path: Path) -> None:
     )
     assert [s.key for s in (first, second)] == ["atif:t1", "atif:t2"]
     assert second.steps[0].source_ref == "line:2#/steps/0"
+
+
+def test_ids_of_calls_are_those_of_a_run(tmp_path: Path) -> None:
+    step = {"source": "agent", "message": "Hi", "extra": {"api_call_id": "api_call_1"}}
+    first, second = read_lines(
+        tmp_path / "t.jsonl", _document(step), _document(step, session_id="t2")
+    )
+    ids = [session.steps[0].api_call_id for session in (first, second)]
+    assert ids == ["t1 api_call_1", "t2 api_call_1"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "key", "parent"),
+    [
+        ({"session_id": "r1"}, "atif:r1", None),
+        ({"session_id": "r1", "trajectory_id": "r1"}, "atif:r1", None),
+        ({"session_id": "r1", "trajectory_id": "b"}, "atif:r1/b", "atif:r1"),
+        ({"session_id": "", "trajectory_id": "b"}, "atif:b", None),
+        ({"session_id": "r1-cont-1"}, "atif:r1-cont-1", "atif:r1"),
+        ({"session_id": "r1-cont-2"}, "atif:r1-cont-2", "atif:r1-cont-1"),
+        ({"session_id": "-cont-2"}, "atif:-cont-2", None),
+    ],
+)
+def test_documents_of_one_run_are_sessions_of_their_own(
+    tmp_path: Path, ids: dict[str, str], key: str, parent: str | None
+) -> None:
+    copied = {"source": "user", "message": "Earlier", "is_copied_context": True}
+    session = _one(tmp_path, _document(copied, {"source": "user", "message": "Now"}, **ids))
+    assert (session.key, session.parent_key) == (key, parent)
+
+
+def test_what_only_the_totals_tell_goes_to_the_call_without_figures(tmp_path: Path) -> None:
+    metrics = {"prompt_tokens": 30, "cached_tokens": 10, "completion_tokens": 3, "cost_usd": 0.25}
+    totals = {
+        "total_prompt_tokens": 70,
+        "total_cached_tokens": 30,
+        "total_completion_tokens": 8,
+        "total_cost_usd": 0.75,
+        "extra": {"reasoning_output_tokens": 2},
+    }
+    steps = [
+        {"source": "agent", "message": "One", "metrics": metrics},
+        {"source": "agent", "message": "Two"},
+    ]
+    spent = [
+        (step.tokens, step.cost_usd)
+        for step in _one(tmp_path, _document(*steps, final_metrics=totals)).steps
+    ]
+    assert spent == [(Tokens(30, 10, 3), 0.25), (Tokens(40, 20, 5, 2), 0.5)]
+    inner = _document({"source": "agent", "message": "Sub"}, trajectory_id="sub")
+    whole = _document(*steps, final_metrics=totals, subagent_trajectories=[inner])
+    parent, _ = read_lines(tmp_path / "whole.json", whole)
+    assert parent.steps[1].tokens is None
