@@ -39,7 +39,8 @@ class IngestReport:
     steps: Mapping[str, int]
     """`found` in the files: `counted`, or copied from another session, or in another file too."""
     records: Mapping[str, int]
-    """`found`: those that `decoded`, and those that were `quarantined`."""
+    """Those that `decoded`, and those `quarantined`: of another shape than their format's, or torn
+    apart so that they do not even decode."""
     new: Mapping[str, int]
     """Sessions and steps that were not known before this pass."""
     formats: tuple[FormatCount, ...]

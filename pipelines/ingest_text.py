@@ -36,7 +36,8 @@ def report_as_text(report: IngestReport, *, list_all: bool = False) -> str:
             *_sum(report.files, "files found"),
             *_sum(report.sessions, "sessions in them", left_out="left out: "),
             *_sum(report.steps, "steps in them"),
-            *_sum(_with_total(report.records), "records in files of a known format"),
+            f"{report.records['decoded']:>9} records decoded",
+            f"{report.records['quarantined']:>9} broken records set aside",
             *_formats(report),
             "",
             _new(report),
@@ -66,10 +67,6 @@ def _named(problems: Iterable[Problem], kind: Kind) -> str:
     names = list(dict.fromkeys(_name(problem) for problem in problems if problem.kind == kind))
     shown = [*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])]
     return f"{len(names)} {kind} ({', '.join(shown)})" if names else ""
-
-
-def _with_total(counts: Mapping[str, int]) -> dict[str, int]:
-    return {"found": sum(counts.values()), **counts}
 
 
 def _sum(counts: Mapping[str, int], of: str, left_out: str = "") -> Iterator[str]:
