@@ -110,7 +110,7 @@ def _queued_turns(lines: list[dict[str, Any]]) -> set[str]:
             taken = _next_in(waiting, text)
             waiting.remove(taken)
             if operation == "remove" and not _is_for_the_client(taken):
-                delivered.add(f"{line.get('sessionId')} {line.get('timestamp')}")
+                delivered.add(f"{line.get('sessionId')} {line.get('timestamp')} {taken}")
     return delivered
 
 
