@@ -3,8 +3,8 @@
 Choices: a result failed by the flag that its converter kept under `extra`, else by what its text
 states. Interrupts that a converter wrote as user steps are no turns. What a converter lost (that
 a prompt came through an SDK, that a text was marked as the machine's) cannot be told here. Tokens
-are those of the steps, although the final metrics of three documents state more: calls that the
-converter gave to no step.
+are those of the document's totals, which hold calls that the converter gave to no step; reasoning
+stands in the words of each provider beside them or, where it does not, beside each step's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,17 +32,24 @@ def count_one(trajectory: dict[str, Any]) -> Counts:
     """The figures of one document."""
     steps = [step for step in trajectory["steps"] if not step.get("is_copied_context")]
     said = [text_of_content(step["message"]) for step in steps if step["source"] == "user"]
-    metrics = [step.get("metrics") or {} for step in steps]
+    final = trajectory.get("final_metrics") or {}
     return Counts(
         1,
         sum(not is_of_machine(text) for text in said),
         sum(len(step.get("tool_calls") or []) for step in steps),
         sum(_failed(result) for step in steps for result in _results(step)),
-        sum(number(one.get("prompt_tokens")) for one in metrics),
-        sum(number(one.get("cached_tokens")) for one in metrics),
-        sum(number(one.get("completion_tokens")) for one in metrics),
-        sum(number((one.get("extra") or {}).get("reasoning_output_tokens")) for one in metrics),
+        number(final.get("total_prompt_tokens")),
+        number(final.get("total_cached_tokens")),
+        number(final.get("total_completion_tokens")),
+        _reasoning(final) or sum(_reasoning(step.get("metrics") or {}) for step in steps),
     )
+
+
+def _reasoning(metrics: dict[str, Any]) -> int:
+    extra = metrics.get("extra") or {}
+    details = extra.get("output_tokens_details") or {}
+    stated = [extra.get("reasoning_output_tokens"), extra.get("thoughts_tokens")]
+    return max(number(one) for one in [*stated, details.get("thinking_tokens")])
 
 
 def _results(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
