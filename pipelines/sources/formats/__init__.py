@@ -8,7 +8,8 @@ from types import MappingProxyType
 from pipelines.sources.reading import Source
 
 
-def _find_sources() -> dict[str, Source]:
+def find_sources() -> dict[str, Source]:
+    """The formats in the folders of this package, in the order in which they are asked."""
     modules = (
         importlib.import_module(f"{__name__}.{module.name}")
         for module in pkgutil.iter_modules(__path__)
@@ -18,5 +19,5 @@ def _find_sources() -> dict[str, Source]:
     return {source.name: source for source in sorted(sources, key=lambda s: (s.is_general, s.name))}
 
 
-FORMATS: Mapping[str, Source] = MappingProxyType(_find_sources())
+FORMATS: Mapping[str, Source] = MappingProxyType(find_sources())
 """The format of each name, in the order in which they are asked whether a file is theirs."""
