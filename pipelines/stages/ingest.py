@@ -19,13 +19,13 @@ from pipelines.stages.file_state import Manner, load_known, manner_of, plan_read
 from pipelines.stages.provenance import CoreLogs
 from pipelines.stages.reading import Batch, read_batches
 from pipelines.stages.session_steps import write_sessions
-from pipelines.stages.spool import read_steps, spool_folder
+from pipelines.stages.spool import SpooledSteps, spool_folder
 from pipelines.warehouse import transaction
 from pipelines.warehouse.session_rows import header_frame
 
 _MEMORY = "256MB"
 """What the warehouse may hold in memory while steps are written; the rest waits on disk."""
-_TRANSACTION_BYTES = 64_000_000
+_TRANSACTION_BYTES = 200_000_000
 """Of steps: what is written at once, for a second or two."""
 
 
@@ -81,7 +81,7 @@ def _write(
 ) -> Counter[str]:
     connection.execute(f"SET memory_limit = '{_MEMORY}'")
     files = [rows for batch in batches for rows in batch.files]
-    steps = read_steps([batch.steps for batch in batches])
+    steps = SpooledSteps([batch.steps for batch in batches])
     sessions_before, steps_before = _count(connection, "sessions"), _count(connection, "steps")
     write_files(connection, files, manner, now)
     steps_kept = _count(connection, "steps")
@@ -93,7 +93,9 @@ def _write(
     counts["sessions_new"] = sessions_after - sessions_before
     counts["sessions_excluded"] = sum(len(rows.excluded_keys) for rows in files)
     counts["steps_new"] = max(0, steps_after - steps_before)
-    counts["steps_duplicate"] = steps.num_rows - (steps_after - steps_kept)
+    counts["steps_duplicate"] = sum(batch.step_count for batch in batches) - (
+        steps_after - steps_kept
+    )
     counts["quarantined"] = sum(len(rows.reading.quarantined) for rows in files)
     return counts
 

@@ -59,6 +59,7 @@ class Batch:
 
     files: tuple[FileRows, ...]
     steps: Path
+    step_count: int
 
 
 _Read = Callable[[Wanted], tuple[FileRows, list[Session]]]
@@ -80,13 +81,24 @@ def read_batches(
     """
     tasks = _cut(files, [_size(wanted.path) for wanted in files], spool)
     read = partial(_read_task, sources=sources, core=core)
-    if sum(task.size for task in tasks) < _PARALLEL_BYTES or len(tasks) == 1:
+    if sum(task.size for task in tasks) < _PARALLEL_BYTES:
         yield from map(read, tasks)
         return
+    # What such a process held is free again only when it has ended.
+    for task in (task for task in tasks if task.size > _HEAVY_BYTES):
+        with _readers(1) as reader:
+            batch = reader.submit(read, task).result()
+        yield batch
+    light = [task for task in tasks if task.size <= _HEAVY_BYTES]
+    if light:
+        with _readers(2) as pool:
+            yield from _read_ahead(pool, read, light)
+
+
+def _readers(count: int) -> ProcessPoolExecutor:
     # spawn: a forked child would inherit the threads of Polars and DuckDB.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=context, initializer=_end_with_parent) as pool:
-        yield from _read_ahead(pool, read, tasks)
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent)
 
 
 def _read_ahead(
@@ -96,7 +108,7 @@ def _read_ahead(
     waiting: set[Future[Batch]] = set()
     for task in sorted(tasks, key=lambda task: -task.size):
         waiting.add(pool.submit(read, task))
-        while len(waiting) > (0 if task.size > _HEAVY_BYTES else _AHEAD):
+        while len(waiting) > _AHEAD:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
     yield from (future.result() for future in as_completed(waiting))
@@ -155,8 +167,8 @@ def _read_with(read: _Read, task: _Task) -> Batch:
             files.append(rows)
             yield from kept
 
-    write_steps(task.steps, sessions())
-    return Batch(tuple(files), task.steps)
+    step_count = write_steps(task.steps, sessions())
+    return Batch(tuple(files), task.steps, step_count)
 
 
 def _checked(read: _Read, wanted: Wanted) -> tuple[FileRows, list[Session]]:

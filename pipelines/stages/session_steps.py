@@ -4,31 +4,33 @@ from datetime import datetime
 
 import duckdb
 import polars as pl
-import pyarrow as pa
+
+from pipelines.stages.spool import SpooledSteps
 
 
 def write_sessions(
-    connection: duckdb.DuckDBPyConnection, headers: pl.DataFrame, steps: pa.Table, now: datetime
+    connection: duckdb.DuckDBPyConnection,
+    headers: pl.DataFrame,
+    steps: SpooledSteps,
+    now: datetime,
 ) -> None:
     """Write the sessions of some files, whose rows stand in `source_files` by now.
 
-    `headers` is in HEADER_SCHEMA, `steps` in STEP_SCHEMA; their `source_path` is the file.
+    `headers` is in HEADER_SCHEMA; the `source_path` of headers and steps is the file.
     """
     connection.register("incoming_headers", headers.to_arrow())
-    connection.register("incoming", steps)
     connection.execute(_CONTESTED)
     _write_headers(connection, now)
-    connection.execute(_FILE_SESSIONS)
-    connection.execute(_ALONE)
-    if connection.execute("SELECT count(*) FROM contested").fetchall() != [(0,)]:
-        connection.execute(_TAKEN_BACK)
-        connection.execute(_BEST)
+    is_contested = connection.execute("SELECT count(*) FROM contested").fetchall() != [(0,)]
+    for statement in (_FILE_SESSIONS, _ALONE, *((_TAKEN_BACK, _BEST) if is_contested else ())):
+        steps.register(connection, "incoming")
+        connection.execute(statement)
+        connection.unregister("incoming")
     # Until the stage `sessions` has looked again, nothing is known of what these sessions hold.
     connection.execute(
         "UPDATE sessions SET content_hash = NULL FROM incoming_headers AS incoming "
         "WHERE sessions.session_key = incoming.session_key"
     )
-    connection.unregister("incoming")
     connection.unregister("incoming_headers")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from agent_core.session import Session
@@ -28,17 +29,33 @@ def spool_folder(parent: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def write_steps(path: Path, sessions: Iterable[Session]) -> None:
-    """Write the steps of the sessions, a few megabytes at a time."""
+def write_steps(path: Path, sessions: Iterable[Session]) -> int:
+    """Write the steps of the sessions, a few megabytes at a time, and return how many."""
+    count = 0
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, _SCHEMA) as stream:
         for frame in step_frames(sessions):
             stream.write_table(frame.to_arrow())
+            count += frame.height
+    return count
 
 
-def read_steps(paths: Sequence[Path]) -> pa.Table:
-    """The steps of several streams, which stay on disk until they are looked at."""
-    batches = [batch for path in paths for batch in pa.ipc.open_stream(pa.memory_map(str(path)))]
-    return pa.Table.from_batches(batches, _SCHEMA)
+class SpooledSteps:
+    """The steps of several streams, to be looked at by one query after the other."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Let the next query on the connection, and that one alone, read them under the name.
+
+        They come a few megabytes at a time: memory does not grow with them.
+        """
+        connection.register(name, pa.RecordBatchReader.from_batches(_SCHEMA, self._batches()))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for path in self._paths:
+            with pa.OSFile(str(path)) as file:
+                yield from pa.ipc.open_stream(file)
 
 
 def _is_running(process_id: str) -> bool:
