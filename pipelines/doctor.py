@@ -15,6 +15,7 @@ from agent_core.errors import SignalsError, WarehouseError
 from agent_core.sandbox import find_sandbox
 from pipelines.config import Config, load_config
 from pipelines.home import Home
+from pipelines.known_folders import log_folders
 from pipelines.warehouse import open_warehouse
 
 _MIN_FREE_BYTES = 1 << 30
@@ -39,6 +40,7 @@ def examine(home: Home) -> list[Finding]:
         _guarded("config", lambda: _config_state(home)),
         _guarded("warehouse", lambda: _warehouse(home)),
         _guarded("embedding", lambda: f"model {Embedder().model_id} matches its recorded hash"),
+        _logs(home),
         _git(),
         _sandbox(),
         _key(_config(home)),
@@ -85,6 +87,17 @@ def _read_whole(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -
             f"{path}: table {table} is damaged ({str(error).partition(chr(10))[0]}); move the file "
             "away and run again: sessions are read anew from the logs"
         ) from error
+
+
+def _logs(home: Home) -> Finding:
+    try:
+        folders = log_folders(_config(home).sources, home.sessions)
+    except SignalsError as error:
+        return Finding("logs", "missing", str(error))
+    gone = [str(folder) for folder in folders if not folder.exists()]
+    if gone:
+        return Finding("logs", "missing", f"[sources] paths: there is no {', '.join(gone)}")
+    return Finding("logs", "ok", f"signals run reads {', '.join(map(str, folders))}")
 
 
 def _git() -> Finding:

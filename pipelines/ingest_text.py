@@ -33,11 +33,11 @@ def report_as_text(report: IngestReport, *, list_all: bool = False) -> str:
     return "\n".join(
         [
             "Coverage",
-            *_sum(report.files, "files found"),
-            *_sum(report.sessions, "sessions in them", left_out="left out: "),
-            *_sum(report.steps, "steps in them"),
-            f"{report.records['decoded']:>9} records decoded",
-            f"{report.records['quarantined']:>9} broken records set aside",
+            *_sum(report.files, "file", "found"),
+            *_sum(report.sessions, "session", "in them", left_out="left out: "),
+            *_sum(report.steps, "step", "in them"),
+            f"{_many(report.records['decoded'], 'record', 9)} decoded",
+            f"{_many(report.records['quarantined'], 'broken record', 9)} set aside",
             *_formats(report),
             "",
             _new(report),
@@ -69,8 +69,8 @@ def _named(problems: Iterable[Problem], kind: Kind) -> str:
     return f"{len(names)} {kind} ({', '.join(shown)})" if names else ""
 
 
-def _sum(counts: Mapping[str, int], of: str, left_out: str = "") -> Iterator[str]:
-    yield f"{counts['found']:>9} {of}"
+def _sum(counts: Mapping[str, int], what: str, where: str, left_out: str = "") -> Iterator[str]:
+    yield f"{_many(counts['found'], what, 9)} {where}"
     for name, number in counts.items():
         if name != "found" and number:
             yield f"{number:>13} {_NAMES.get(name) or (left_out + name)}"
@@ -124,5 +124,5 @@ def _printable(path: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path)
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _many(number: int, what: str, width: int = 0) -> str:
+    return f"{number:>{width}} {what}{'' if number == 1 else 's'}"

@@ -296,3 +296,13 @@ def test_doctor_finds_this_machine_fit(tmp_path: Path) -> None:
     broken = signals("--json", "doctor", home=tmp_path)
     states = {row["name"]: row["state"] for row in json.loads(broken.stdout)}
     assert (broken.returncode, states["config"]) == (1, "broken")
+
+
+def test_doctor_says_which_logs_a_run_without_a_path_reads(tmp_path: Path) -> None:
+    (tmp_path / "codex" / "sessions").mkdir(parents=True)
+    (tmp_path / "user" / ".gemini" / "tmp").mkdir(parents=True)
+    place = {"HOME": str(tmp_path / "user"), "CODEX_HOME": str(tmp_path / "codex")}
+    done = signals("--json", "doctor", home=tmp_path / "home", environment=place)
+    (logs,) = [row for row in json.loads(done.stdout) if row["name"] == "logs"]
+    folders = f"{tmp_path}/codex/sessions, {tmp_path}/user/.gemini/tmp"
+    assert (logs["state"], logs["text"]) == ("ok", f"signals run reads {folders}")
