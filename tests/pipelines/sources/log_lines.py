@@ -27,7 +27,7 @@ def claude(kind: str, uuid: str, content: Any = None, **more: Any) -> dict[str, 
     return {**line, **more}
 
 
-def answer(uuid: str, message_id: str, *blocks: dict[str, Any], **usage: int) -> dict[str, Any]:
+def answer(uuid: str, message_id: str, *blocks: dict[str, Any], **usage: Any) -> dict[str, Any]:
     """One line of an answer of the model; lines of one call share `message_id`."""
     message = {"id": message_id, "model": "model-1", "content": list(blocks), "usage": usage}
     return claude("assistant", uuid, message=message)

@@ -8,6 +8,7 @@ from agent_core.session import Step, Tokens
 from pipelines.sources.fields import count_of, mapping_of
 
 _COST_LIMIT = 1e12
+_COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens")
 _REASONING = ("reasoning_output_tokens", "reasoning_tokens", "thoughts_tokens")
 _WRITTEN = ("cache_creation_input_tokens", "cache_write_input_tokens")
 
@@ -17,7 +18,7 @@ def tokens_of(metrics: Mapping[str, Any]) -> Tokens | None:
 
     The rest stands under `metrics.extra` in the words of the provider.
     """
-    if not metrics:
+    if not any(count_of(metrics, key) for key in _COUNTS):
         return None
     extra = mapping_of(metrics, "extra")
     details = extra.get("output_tokens_details")

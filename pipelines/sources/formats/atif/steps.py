@@ -27,7 +27,9 @@ def steps_of(
     agent = mapping_of(trajectory, "agent")
     run_id = id_of(trajectory, "session_id", "trajectory_id") or at
     records = trajectory.get("steps")
-    for index, record in enumerate(records if isinstance(records, list) else []):
+    if not isinstance(records, list):
+        return (), [Quarantined(at, "a trajectory without steps")]
+    for index, record in enumerate(records):
         ref = f"{at}/steps/{index}"
         if not isinstance(record, dict):
             odd.append(Quarantined(ref, "a step that is no object"))

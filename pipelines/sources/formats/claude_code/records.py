@@ -82,7 +82,7 @@ class ClaudeRecords:
         translate = self._translators.get(kind) if isinstance(kind, str) else None
         if translate is None:
             return None
-        if kind in ("user", "assistant") and not isinstance(record.get("message"), dict):
+        if kind in ("user", "assistant") and not _has_message(record):
             return f"a record of type {kind} without a message"
         self._note_facts(record)
         uuid = text_of(record, "uuid")
@@ -213,6 +213,11 @@ class ClaudeRecords:
         """
         message = self._waiting.take(record)
         return Step(ref, "user", message, **marks) if message else None
+
+
+def _has_message(record: dict[str, Any]) -> bool:
+    message = record.get("message")
+    return isinstance(message, dict) and isinstance(message.get("content"), str | list)
 
 
 def _said(step: Step) -> tuple[Any, ...]:

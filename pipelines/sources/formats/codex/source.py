@@ -5,7 +5,7 @@ from typing import Any
 
 from agent_core.session import Session
 from pipelines.sources.drafting import with_facts_of_steps
-from pipelines.sources.fields import id_of, mapping_of, text_of
+from pipelines.sources.fields import id_of, mapping_of, text_of, time_of
 from pipelines.sources.formats.codex.records import CodexSteps
 from pipelines.sources.formats.codex.rollout import CodexRecord, Rollout, survey
 from pipelines.sources.json_lines import Record
@@ -69,6 +69,9 @@ def _unwrapped(records: Iterable[Record], odd: list[Quarantined]) -> Iterator[Co
             continue
         kind, payload = value.get("type"), value.get("payload")
         kind = kind if isinstance(kind, str) else ""
+        if _lacks_content(payload if kind == "response_item" else value):
+            odd.append(Quarantined(place, "a message without content"))
+            continue
         if isinstance(payload, dict) and kind in _ENVELOPES:
             yield CodexRecord(place, kind, payload, value)
         elif kind in _BARE_ITEMS:
@@ -80,6 +83,11 @@ def _unwrapped(records: Iterable[Record], odd: list[Quarantined]) -> Iterator[Co
                 odd.append(Quarantined(place, f"a record of type {kind} without a payload"))
             continue
         is_first = False
+
+
+def _lacks_content(item: Any) -> bool:
+    is_message = text_of(item, "type") == "message"
+    return is_message and not isinstance(item.get("content"), str | list)
 
 
 def _is_envelope(record: dict[str, Any]) -> bool:
@@ -107,6 +115,8 @@ def _session(log: LogFile, rollout: Rollout, translated: CodexSteps) -> Session 
         agent_version=text_of(meta, "cli_version") or None,
         project=text_of(meta, "cwd") or text_of(rollout.context, "cwd") or None,
         parent_key=f"{Codex.name}:{parent_id}" if parent_id else None,
+        # The bare form dates nothing but its first line.
+        started_at=None if any(step.timestamp for step in steps) else time_of(meta),
         extra=_extra(meta),
     )
     return with_facts_of_steps(session)

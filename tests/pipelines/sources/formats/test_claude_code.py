@@ -1,5 +1,6 @@
 """Claude Code's lines, translated."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent_core.session import Observation, Session, Step, Tokens, ToolCall
+from tests.pipelines.sources.format_table import Case, check_case
 from tests.pipelines.sources.log_lines import (
     answer,
     claude,
@@ -28,6 +30,493 @@ _COMPACTED = {"isCompactSummary": True, "isVisibleInTranscriptOnly": True}
 def _one(tmp_path: Path, *lines: dict[str, Any]) -> Session:
     (session,) = read_lines(tmp_path / "x.jsonl", *lines)
     return session
+
+
+def _lines(*lines: Any) -> bytes:
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+_SIDE = {"isSidechain": True, "agentId": "ab12"}
+_QUEUE = {"type": "queue-operation", "sessionId": "s1", "timestamp": "2026-01-01T10:00:05.000Z"}
+
+_ABOUT = "agent=claude-code version=2.1.0 project=/home/ada/shop"
+_DAY = "start=2026-01-01T10:00:00 end=2026-01-01T10:00:00"
+
+CASES: dict[str, Case] = {
+    "turns-answers-calls-and-tokens": Case(
+        {
+            "s1.jsonl": _lines(
+                {"type": "summary", "summary": "Menus", "leafUuid": "x"},
+                {"type": "file-history-snapshot", "messageId": "m", "snapshot": {}},
+                {"type": "mode", "mode": "default", "sessionId": "s1"},
+                claude("user", "u1", "Add a menu"),
+                claude("progress", "p1", data={"type": "hook_progress"}),
+                answer("a1", "m1", {"type": "thinking", "thinking": "Where?"}, input_tokens=3),
+                answer(
+                    "a2",
+                    "m1",
+                    say("Looking."),
+                    use("c1", command="ls"),
+                    use("c2", "Read", file_path="menu.py"),
+                    input_tokens=3,
+                    output_tokens=9,
+                    cache_read_input_tokens=100,
+                    cache_creation_input_tokens=20,
+                    cache_creation={
+                        "ephemeral_1h_input_tokens": 15,
+                        "ephemeral_5m_input_tokens": 5,
+                    },
+                    output_tokens_details={"thinking_tokens": 4},
+                ),
+                claude("user", "r1", [result("c1", "Exit code 2\nls: no", is_error=True)]),
+                claude(
+                    "user",
+                    "r2",
+                    [result("c2", [say("menu = []"), {"type": "image", "source": {}}])],
+                    toolUseResult={"type": "text", "file": {}},
+                ),
+                claude("user", "u2", [say("Now this"), {"type": "image", "source": {}}]),
+                {**answer("a3", "m2", say("Done.")), "costUSD": 0.25, "requestId": "q1"},
+            )
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} {_DAY}",
+                "u1 user turn: Add a menu",
+                "a1 agent model-1 in 3 out 0: (Where?)",
+                "a2 agent model-1 in 123 (cached 100, written 20, hour 15) out 9 (thought "
+                '4): Looking. | Bash{"command": "ls"} #c1 | Read{"file_path": "menu.py"} '
+                "#c2 -> command_failed! Exit code 2\nls: no #c1 -> menu = []\n[image] #c2",
+                "u2 user turn: Now this\n[image]",
+                "a3 agent model-1 $0.25: Done.",
+            ]
+        },
+    ),
+    "results-that-failed-without-a-flag": Case(
+        {
+            "s1.jsonl": _lines(
+                answer("a1", "m1", *(use(f"c{n}") for n in range(1, 7))),
+                claude(
+                    "user",
+                    "r1",
+                    [
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "c1",
+                            "content": "<tool_use_error>File has not been read</tool_use_error>",
+                        }
+                    ],
+                ),
+                claude("user", "r2", [result("c2", "half")], toolUseResult={"interrupted": True}),
+                claude("user", "r3", [result("c3", "no")], toolUseResult={"success": False}),
+                claude(
+                    "user",
+                    "r4",
+                    [result("c4", "gone")],
+                    toolUseResult={"code": 404, "codeText": "Not Found", "url": "u"},
+                ),
+                claude(
+                    "user", "r5", [result("c5", "", is_error=True)], toolUseResult="Error: EISDIR"
+                ),
+                claude(
+                    "user",
+                    "r6",
+                    [result("c6", "")],
+                    toolUseResult={"returnCodeInterpretation": "No matches found"},
+                ),
+                claude(
+                    "user",
+                    "r7",
+                    [result("gone", "left over"), result("c6", "again")],
+                    toolUseResult={"interrupted": True},
+                ),
+            )
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} autonomous=True {_DAY}",
+                "a1 agent model-1: | Bash{} #c1 | Bash{} #c2 | Bash{} #c3 | Bash{} #c4 | "
+                "Bash{} #c5 | Bash{} #c6 -> other! <tool_use_error>File has not been "
+                "read</tool_use_error> #c1 -> other! half #c2 -> other! no #c3 -> other! "
+                "gone #c4 -> other! Error: EISDIR #c5 ->  #c6 -> again #c6",
+                "r7 system: -> left over #gone",
+            ]
+        },
+    ),
+    "tools-of-the-provider": Case(
+        {
+            "s1.jsonl": _lines(
+                answer(
+                    "a1",
+                    "m1",
+                    {
+                        "type": "server_tool_use",
+                        "id": "w1",
+                        "name": "web_search",
+                        "input": {"query": "menus"},
+                    },
+                    {
+                        "type": "web_search_tool_result",
+                        "tool_use_id": "w1",
+                        "content": [
+                            {"type": "web_search_result", "title": "Menus", "url": "https://m.test"}
+                        ],
+                    },
+                ),
+                answer(
+                    "a2",
+                    "m1",
+                    {"type": "server_tool_use", "id": "w2", "name": "web_fetch", "input": {}},
+                    {
+                        "type": "web_fetch_tool_result",
+                        "tool_use_id": "w2",
+                        "content": {
+                            "type": "web_fetch_tool_result_error",
+                            "error_code": "url_not_allowed",
+                        },
+                    },
+                    {"type": "server_tool_use", "id": "w3", "name": "bash_code_execution"},
+                    {
+                        "type": "bash_code_execution_tool_result",
+                        "tool_use_id": "w3",
+                        "content": {"stdout": "", "stderr": "no such file", "return_code": 1},
+                    },
+                    {"type": "redacted_thinking", "data": "x"},
+                ),
+                answer(
+                    "a3",
+                    "m1",
+                    {
+                        "type": "advisor_tool_result",
+                        "tool_use_id": "w0",
+                        "content": {"type": "advisor_redacted_result"},
+                    },
+                    output_tokens=7,
+                ),
+            )
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} autonomous=True {_DAY}",
+                'a1 agent model-1: | web_search{"query": "menus"} #w1 -> Menus https://m.test #w1',
+                "a2 agent model-1: | web_fetch{} #w2 | bash_code_execution{} #w3 -> other! "
+                "url_not_allowed #w2 -> not_found! no such file #w3",
+                "a3 agent model-1 in 0 out 7: ->  #w0",
+            ]
+        },
+    ),
+    "who-is-not-the-person": Case(
+        {
+            "s1.jsonl": _lines(
+                claude("user", "u1", "<command-name>/clear</command-name>"),
+                claude("user", "u2", "Be brief", isMeta=True),
+                claude("user", "u3", "Done", origin={"kind": "task-notification"}),
+                claude("user", "u4", "Go", promptSource="sdk"),
+                claude("user", "u5", "Go", isVisibleInTranscriptOnly=True),
+                claude("user", "u6", "Look", **_SIDE),
+                claude("user", "u7", "   "),
+                claude("user", "u8", "Mine", origin={"kind": "human"}, promptSource="typed"),
+                claude("user", "u9", "<system-reminder>x</system-reminder>Mine too"),
+            ),
+            "sdk.jsonl": _lines(
+                claude("user", "k1", "Summarise", sessionId="s2", entrypoint="sdk-py"),
+                {**answer("k2", "m9", say("Short.")), "sessionId": "s2"},
+            ),
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} {_DAY}",
+                "u1 user: <command-name>/clear</command-name>",
+                "u2 system: Be brief",
+                "u3 user: Done",
+                "u4 user: Go",
+                "u5 user: Go",
+                "u6 user: Look",
+                "u8 user turn: Mine",
+                "u9 user turn: Mine too",
+            ],
+            "claude_code:s2": [
+                f"{_ABOUT} autonomous=True {_DAY}",
+                "k1 user: Summarise",
+                "k2 agent model-1: Short.",
+            ],
+        },
+    ),
+    "interrupts-refusals-and-errors": Case(
+        {
+            "s1.jsonl": _lines(
+                answer("a1", "m1", use("c1"), use("c2")),
+                claude(
+                    "user",
+                    "r1",
+                    [
+                        result(
+                            "c1",
+                            f"{_REJECTED} To tell you how to proceed, the user said:\nuse a switch",
+                            is_error=True,
+                        )
+                    ],
+                    toolUseResult="User rejected tool use",
+                ),
+                claude("user", "u1", [say("[Request interrupted by user for tool use]")]),
+                claude("user", "u2", "[Request interrupted by user]\nnot that"),
+                claude("user", "r2", [result("c2", _REJECTED, is_error=True), say("do b")]),
+                claude(
+                    "system",
+                    "y1",
+                    subtype="api_error",
+                    error={"status": 529, "error": {"error": {"message": "Overloaded"}}},
+                ),
+                claude(
+                    "assistant",
+                    "a2",
+                    message={
+                        "id": "x",
+                        "model": "<synthetic>",
+                        "content": [say("API Error: 529")],
+                        "usage": {"input_tokens": 0},
+                    },
+                    isApiErrorMessage=True,
+                ),
+                claude("system", "y2", "Auto mode is off", subtype="informational"),
+                claude("system", "y3", "<local-command-stdout>ok", subtype="local_command"),
+                claude("system", "y4", subtype="turn_duration", durationMs=5),
+            )
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} {_DAY}",
+                "a1 agent model-1: | Bash{} #c1 | Bash{} #c2 -> rejected! The user doesn't "
+                "want to proceed with this tool use. The tool use was rejected (eg. if it "
+                "was a file edit, the new_string was NOT written to the file). To tell you "
+                "how to proceed, the user said:\nuse a switch #c1 -> rejected! The user "
+                "doesn't want to proceed with this tool use. The tool use was rejected "
+                "(eg. if it was a file edit, the new_string was NOT written to the file). "
+                "#c2",
+                "r1 user rejection: use a switch",
+                "u1 user interrupt:",
+                "u2 user turn interrupt: not that",
+                "r2 user turn: do b",
+                "y1 system api_error: API error 529 Overloaded",
+                "a2 agent api_error: API Error: 529",
+                "y2 system: Auto mode is off",
+                "y3 system: <local-command-stdout>ok",
+            ]
+        },
+    ),
+    "compactions-and-branches": Case(
+        {
+            "s1.jsonl": _lines(
+                claude("user", "u1", "Go", gitBranch="main"),
+                {**answer("a1", "m1", say("One")), "gitBranch": "main"},
+                claude(
+                    "system",
+                    "y1",
+                    "Conversation compacted",
+                    subtype="compact_boundary",
+                    logicalParentUuid="a1",
+                    gitBranch="fix",
+                ),
+                claude(
+                    "user",
+                    "u2",
+                    "Summary so far",
+                    isCompactSummary=True,
+                    isVisibleInTranscriptOnly=True,
+                ),
+                claude("assistant", "a2", [say("API Error")], isApiErrorMessage=True),
+                answer("a3", "m2", say("Two")),
+                claude("system", "y2", "Context microcompacted", subtype="microcompact_boundary"),
+                claude("user", "u3", "An older summary", isCompactSummary=True),
+            )
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} {_DAY}",
+                "u1 user turn: Go",
+                "a1 agent model-1: One",
+                "y1 system compaction: Conversation compacted",
+                "u2 system: Summary so far",
+                "a2 agent api_error: API Error",
+                "a3 agent branch_change model-1: Two",
+                "y2 system compaction: Context microcompacted",
+                "u3 system compaction: An older summary",
+            ]
+        },
+    ),
+    "messages-that-wait": Case(
+        {
+            "s1.jsonl": _lines(
+                {**_QUEUE, "operation": "enqueue", "content": "wait for me"},
+                {**_QUEUE, "operation": "remove"},
+                claude(
+                    "attachment",
+                    "q1",
+                    attachment={
+                        "type": "queued_command",
+                        "prompt": "wait for me",
+                        "commandMode": "prompt",
+                    },
+                ),
+                {**_QUEUE, "operation": "enqueue", "content": "and the tests"},
+                {**_QUEUE, "operation": "enqueue", "content": "/model"},
+                {**_QUEUE, "operation": "remove", "content": "/model"},
+                {**_QUEUE, "operation": "remove"},
+                {**_QUEUE, "operation": "enqueue", "content": "taken ba"},
+                {**_QUEUE, "operation": "popAll", "content": "taken ba"},
+                {**_QUEUE, "operation": "enqueue", "content": "said next"},
+                {**_QUEUE, "operation": "dequeue"},
+                claude("user", "u1", "said next"),
+                {**_QUEUE, "operation": "enqueue", "content": "<task-notification>x"},
+                {**_QUEUE, "operation": "remove"},
+                claude(
+                    "attachment",
+                    "q2",
+                    attachment={
+                        "type": "queued_command",
+                        "prompt": [say("ls")],
+                        "commandMode": "bash",
+                    },
+                ),
+                claude("attachment", "q3", attachment={"type": "hook_success"}),
+                {**_QUEUE, "operation": "remove"},
+            )
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} start=2026-01-01T10:00:00 end=2026-01-01T10:00:05",
+                "q1 user turn: wait for me",
+                "line:7 user: and the tests",
+                "u1 user turn: said next",
+                "q2 user: ls",
+            ]
+        },
+    ),
+    "subagents": Case(
+        {
+            "s1.jsonl": _lines(
+                claude("user", "u1", "Look around"),
+                claude("user", "u2", "Search", **_SIDE),
+            ),
+            "s1/subagents/agent-ab12.jsonl": _lines(
+                claude("user", "k1", "Search", **_SIDE),
+                claude("assistant", "k2", [say("Found")], **_SIDE),
+            ),
+            "s2/subagents/agent-cd34.jsonl": _lines(
+                claude("user", "k1", "Search", sessionId="s2", isSidechain=True)
+            ),
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} {_DAY}",
+                "u1 user turn: Look around",
+                "u2 user: Search",
+            ],
+            "claude_code:s1/ab12": [
+                f"{_ABOUT} parent=claude_code:s1 autonomous=True {_DAY}",
+                "k1 user: Search",
+                "k2 agent: Found",
+            ],
+            "claude_code:s2/cd34": [
+                f"{_ABOUT} parent=claude_code:s2 {_DAY}",
+                "k1 user: Search",
+            ],
+        },
+    ),
+    "forks-and-resumes": Case(
+        {
+            "fork.jsonl": _lines(
+                claude(
+                    "user",
+                    "u9",
+                    "One",
+                    sessionId="s3",
+                    forkedFrom={"sessionId": "s1", "messageUuid": "u1"},
+                ),
+            ),
+            "resumed.jsonl": _lines(
+                claude("user", "u1", "One"),
+                claude("user", "u2", "Two", parentUuid="u1", sessionId="s2"),
+            ),
+        },
+        {
+            "claude_code:s3": [
+                f"{_ABOUT} parent=claude_code:s1 {_DAY}",
+                "u9 user turn: One",
+            ],
+            "claude_code:s1": [
+                f"{_ABOUT} {_DAY}",
+                "u1 user turn: One",
+            ],
+            "claude_code:s2": [
+                f"{_ABOUT} parent=claude_code:s1 {_DAY}",
+                "u2 user turn: Two",
+            ],
+        },
+    ),
+    "an-exported-document": Case(
+        {
+            "export.json": json.dumps(
+                {"loglines": [{"type": "user", "message": {"role": "user", "content": "Hello"}}]}
+            ).encode()
+        },
+        {
+            "claude_code:{folder}/export.json#0": [
+                "agent=claude-code",
+                "#/loglines/0 user turn: Hello",
+            ]
+        },
+    ),
+    "repeated-unknown-and-broken-lines": Case(
+        {
+            "s1.jsonl": _lines(
+                {**answer("a1", "m1", say("One"), output_tokens=1)},
+                {**answer("a1", "m1", say("One"), output_tokens=5)},
+                claude("user", "u1", "One"),
+                claude("user", "u1", "Another"),
+                {"type": "unheard-of", "sessionId": "s1", "message": 7},
+                {"type": ["user"], "sessionId": 1},
+                claude("user", "u2", message="torn"),
+                claude("assistant", "a2"),
+                claude("user", "u3", 7),
+                claude("user", "u4", ["text", 5, {"type": 5, "text": 6}, {"type": "tool_result"}]),
+                {
+                    **answer("a3", "m2", *({"type": "tool_use", "name": 1, "input": "x"},)),
+                    "costUSD": True,
+                    "timestamp": "yesterday",
+                    "gitBranch": 4,
+                    "forkedFrom": "s0",
+                },
+                claude("attachment", "q1", attachment="none"),
+                claude("system", "y1", 8, subtype=["x"]),
+                "text",
+            )
+            + b'{"type": "user", "message": {"content": "to\n'
+        },
+        {
+            "claude_code:s1": [
+                f"{_ABOUT} {_DAY}",
+                "a1 agent model-1 in 0 out 5: One",
+                "u1 user turn: One",
+                "line:4 user turn: Another",
+                "u4 user turn: text",
+                'a3 agent model-1: | {"input": "x"} # ->  #None',
+            ]
+        },
+        {
+            "s1.jsonl:line:15": "not valid JSON at character 41",
+            "s1.jsonl:line:7": "a record of type user without a message",
+            "s1.jsonl:line:8": "a record of type assistant without a message",
+            "s1.jsonl:line:9": "a record of type user without a message",
+            "s1.jsonl:line:14": "not a JSON object",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_files_give_exactly_these_sessions(case: Case, tmp_path: Path) -> None:
+    check_case(case, tmp_path)
 
 
 def test_a_whole_session(tmp_path: Path) -> None:

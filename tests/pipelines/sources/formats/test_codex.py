@@ -1,11 +1,13 @@
 """Codex's rollouts, translated."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent_core.session import Observation, Session, Tokens
+from tests.pipelines.sources.format_table import Case, check_case
 from tests.pipelines.sources.log_lines import codex, event, item, outline, read_lines, spoken
 
 _CALL_A, _CALL_B = "call_Zq81LmN0pQr2StUv", "call_Yx92KkM1oPq3RsTu"
@@ -36,6 +38,337 @@ def _call(call_id: str, output: Any, second: int = 0) -> list[dict[str, Any]]:
 def _usage(*numbers: int) -> dict[str, Any]:
     keys = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens")
     return event("token_count", info={"total_token_usage": dict(zip(keys, numbers, strict=True))})
+
+
+def _lines(*lines: Any) -> bytes:
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+_SPAWNED = {"subagent": {"thread_spawn": {"parent_thread_id": "c1", "depth": 1}}}
+_BARE_HEAD: dict[str, Any] = {
+    "id": "b1",
+    "timestamp": "2025-08-01T10:00:00Z",
+    "instructions": None,
+    "git": {},
+}
+
+
+def _said(role: str, text: str) -> dict[str, Any]:
+    return {"type": "message", "role": role, "content": [{"type": "input_text", "text": text}]}
+
+
+_ABOUT = "agent=codex version=0.60.0 project=/home/ada/shop"
+_DAY = "start=2026-01-01T10:00:00 end=2026-01-01T10:00:00"
+
+CASES: dict[str, Case] = {
+    "turns-calls-and-tokens": Case(
+        {
+            "rollout.jsonl": _lines(
+                _meta("c1", source="cli", git={"branch": "main"}),
+                event("task_started", turn_id="t1"),
+                spoken("developer", "<permissions instructions>"),
+                spoken("user", "<environment_context>x</environment_context>"),
+                codex("turn_context", model="model-1", cwd="/home/ada/shop"),
+                *_turn("List the files", 1),
+                item("reasoning", 2, summary=[{"type": "summary_text", "text": "How?"}]),
+                *_call(_CALL_A, "Chunk ID: ab12\nProcess exited with code 1\nOutput:\nno", 3),
+                _usage(100, 40, 10, 2),
+                item("custom_tool_call", 4, name="apply_patch", input="*** Begin", call_id="k1"),
+                item(
+                    "custom_tool_call_output",
+                    4,
+                    call_id="k1",
+                    output='{"output":"Success","metadata":{"exit_code":0}}',
+                ),
+                item("web_search_call", 5, id="ws_1", action={"query": "menus"}),
+                item("tool_search_call", 5, call_id="k2", arguments={"query": "x"}),
+                item("tool_search_output", 5, call_id="k2", tools=[{"type": "namespace"}]),
+                item("local_shell_call", 5, call_id="k3", action={"command": ["ls"]}),
+                event("exec_command_end", 5, call_id="k3", exit_code=1),
+                item("function_call_output", 5, call_id="k3", output="a.py"),
+                item("image_generation_call", 5, id="ig_1", status="completed", result="AAAA"),
+                event("patch_apply_end", 6, call_id="k1", success=True),
+                spoken("assistant", "Done", 7),
+                event("agent_message", 7, message="Done"),
+                event("token_count", 7, info=None),
+                _usage(250, 140, 15, 3),
+            )
+        },
+        {
+            "codex:c1": [
+                f"{_ABOUT} start=2026-01-01T10:00:00 end=2026-01-01T10:00:07",
+                "line:3 system: <permissions instructions>",
+                "line:4 system: <environment_context>x</environment_context>",
+                "line:7 user turn: List the files",
+                "line:8 agent model-1: (How?)",
+                "line:9 agent model-1 in 100 (cached 40) out 10 (thought 2): | "
+                'shell{"cmd": "ls"} #call_Zq81LmN0pQr2StUv -> command_failed! Chunk ID: '
+                "ab12\nProcess exited with code 1\nOutput:\nno #call_Zq81LmN0pQr2StUv",
+                'line:12 agent model-1: | apply_patch{"input": "*** Begin"} #k1 -> Success #k1',
+                'line:14 agent model-1: | web_search{"query": "menus"} #ws_1',
+                'line:15 agent model-1: | tool_search{"query": "x"} #k2 ->  #k2',
+                'line:17 agent model-1: | local_shell{"command": ["ls"]} #k3 -> other! a.py #k3',
+                "line:20 agent model-1: | image_generation{} #ig_1",
+                "line:22 agent model-1 in 150 (cached 100) out 5 (thought 1): Done",
+            ]
+        },
+    ),
+    "outputs-of-scripts": Case(
+        {
+            "rollout.jsonl": _lines(
+                _meta(),
+                item("custom_tool_call", name="exec", input="text(1)", call_id="k1"),
+                item(
+                    "custom_tool_call_output",
+                    call_id="k1",
+                    output=[
+                        {
+                            "type": "input_text",
+                            "text": "Script completed\nWall time 1 s\nOutput:\n",
+                        },
+                        {"type": "input_text", "text": '{"exit_code":2,"output":"no such file"}'},
+                    ],
+                ),
+                item("custom_tool_call", name="exec", input="text(2)", call_id="k2"),
+                item(
+                    "custom_tool_call_output",
+                    call_id="k2",
+                    output=[
+                        {"type": "input_text", "text": "Script completed\nOutput:\n"},
+                        {"type": "input_text", "text": '{"exit_code":0,"output":"Exit code: 3"}'},
+                        {"type": "input_image", "image_url": "data:"},
+                    ],
+                ),
+                item("custom_tool_call", name="exec", input="text(3)", call_id="k3"),
+                item(
+                    "custom_tool_call_output",
+                    call_id="k3",
+                    output={
+                        "content": [
+                            {"type": "input_text", "text": "Script failed\nOutput:\nTypeError: x"}
+                        ]
+                    },
+                ),
+                item("function_call", name="shell", arguments="not json", call_id="k4"),
+                item(
+                    "function_call_output",
+                    call_id="k4",
+                    output="failed in sandbox MacosSeatbelt with execution error: exit code: 2",
+                ),
+                event(
+                    "mcp_tool_call_end",
+                    call_id="k5",
+                    invocation={"server": "s", "tool": "t", "arguments": {"a": 1}},
+                    result={"Err": "timed out"},
+                ),
+                event(
+                    "mcp_tool_call_end",
+                    call_id="k6",
+                    invocation={"server": "s", "tool": "t"},
+                    result={"Ok": {"content": [{"type": "text", "text": "fine"}]}},
+                ),
+            )
+        },
+        {
+            "codex:c1": [
+                f"{_ABOUT} autonomous=True {_DAY}",
+                'line:2 agent: | exec{"input": "text(1)"} #k1 -> not_found! Script '
+                'completed\nWall time 1 s\nOutput:\n\n{"exit_code":2,"output":"no such '
+                'file"} #k1',
+                'line:4 agent: | exec{"input": "text(2)"} #k2 -> Script '
+                'completed\nOutput:\n\n{"exit_code":0,"output":"Exit code: 3"} #k2',
+                'line:6 agent: | exec{"input": "text(3)"} #k3 -> other! Script '
+                "failed\nOutput:\nTypeError: x #k3",
+                'line:8 agent: | shell{"input": "not json"} #k4 -> command_failed! failed '
+                "in sandbox MacosSeatbelt with execution error: exit code: 2 #k4",
+                'line:10 agent: | mcp__s__t{"a": 1} #k5 -> timeout! timed out #k5',
+                "line:11 agent: | mcp__s__t{} #k6 -> fine #k6",
+            ]
+        },
+    ),
+    "what-happens-to-a-turn": Case(
+        {
+            "rollout.jsonl": _lines(
+                _meta(),
+                *_turn("Go"),
+                *_call(_CALL_A, "exec command rejected by user"),
+                event("turn_aborted", reason="interrupted"),
+                event("entered_review_mode", target={"type": "uncommittedChanges"}),
+                spoken("user", "<user_action>review</user_action>"),
+                event("exited_review_mode", review_output={"findings": []}),
+                event("turn_aborted", reason="review_ended"),
+                event("thread_rolled_back", num_turns=2),
+                codex(
+                    "compacted",
+                    message="Summary",
+                    replacement_history=[
+                        _said("user", "Go"),
+                        {"type": "compaction", "encrypted_content": "x"},
+                    ],
+                ),
+                event("context_compacted"),
+                event("error", message="usage limit reached"),
+                event("stream_error", message="reconnecting 1/5"),
+                event("user_message", message="", images=["data:image/png;base64,AA"]),
+                item(
+                    "agent_message",
+                    author="/root/b",
+                    recipient="/root",
+                    content=[{"type": "input_text", "text": "Found it"}],
+                ),
+            )
+        },
+        {
+            "codex:c1": [
+                f"{_ABOUT} {_DAY}",
+                "line:3 user turn: Go",
+                'line:4 agent: | shell{"cmd": "ls"} #call_Zq81LmN0pQr2StUv -> rejected! '
+                "exec command rejected by user #call_Zq81LmN0pQr2StUv",
+                "line:5 user rejection:",
+                "line:6 user interrupt:",
+                "line:8 system: <user_action>review</user_action>",
+                "line:11 user rollback: 2 turns rolled back",
+                "line:12 system compaction: Summary",
+                "line:14 system api_error: usage limit reached",
+                "line:15 system api_error: reconnecting 1/5",
+                "line:16 user turn: [image]",
+                "line:17 system: Found it",
+            ]
+        },
+    ),
+    "events-alone": Case(
+        {
+            "rollout.jsonl": _lines(
+                _meta(),
+                event("user_message", message="Hi"),
+                event("agent_reasoning", text="Hm"),
+                event("agent_message", message="Hello"),
+                event("context_compacted"),
+            )
+        },
+        {
+            "codex:c1": [
+                f"{_ABOUT} {_DAY}",
+                "line:2 user turn: Hi",
+                "line:3 agent: (Hm)",
+                "line:4 agent: Hello",
+                "line:5 system compaction:",
+            ]
+        },
+    ),
+    "the-bare-form": Case(
+        {
+            "rollout.jsonl": _lines(
+                _BARE_HEAD,
+                {"record_type": "state"},
+                _said("user", "<user_instructions>x"),
+                _said("user", "Hi"),
+                {"type": "reasoning", "summary": [], "encrypted_content": "x"},
+                {"type": "local_shell_call", "call_id": "k", "action": {"command": ["ls"]}},
+                {
+                    "type": "function_call_output",
+                    "call_id": "k",
+                    "output": '{"output":"boom","metadata":{"exit_code":2}}',
+                },
+                _said("assistant", "It failed"),
+                {"record_type": "state"},
+            )
+        },
+        {
+            "codex:b1": [
+                "agent=codex start=2025-08-01T10:00:00",
+                "line:3 system: <user_instructions>x",
+                "line:4 user turn: Hi",
+                'line:6 agent: | local_shell{"command": ["ls"]} #k -> other! boom #k',
+                "line:8 agent: It failed",
+            ]
+        },
+    ),
+    "forks-resumes-and-spawned-agents": Case(
+        {
+            "a.jsonl": _lines(_meta("c1"), *_turn("One"), _meta("c1"), *_turn("Two", 1)),
+            "b.jsonl": _lines(_meta("c2", forked_from_id="c1"), _meta("c1"), *_turn("One", 2)),
+            "c.jsonl": _lines(_meta("c3", source=_SPAWNED), *_turn("Review")),
+            "d.jsonl": _lines(_meta("c4", source={"subagent": "review"}), *_turn("Review")),
+            "e.jsonl": _lines(
+                _meta("c5", thread_source="subagent", parent_thread_id="c1"), *_turn("Look")
+            ),
+        },
+        {
+            "codex:c1": [
+                f"{_ABOUT} start=2026-01-01T10:00:00 end=2026-01-01T10:00:01",
+                "line:3 user turn: One",
+                "line:6 user turn: Two",
+            ],
+            "codex:c2": [
+                f"{_ABOUT} parent=codex:c1 start=2026-01-01T10:00:02 end=2026-01-01T10:00:02",
+                "line:4 user turn: One",
+            ],
+            "codex:c3": [
+                f"{_ABOUT} parent=codex:c1 {_DAY}",
+                "line:3 system: Review",
+            ],
+            "codex:c4": [
+                f"{_ABOUT} {_DAY}",
+                "line:3 system: Review",
+            ],
+            "codex:c5": [
+                f"{_ABOUT} parent=codex:c1 {_DAY}",
+                "line:3 system: Look",
+            ],
+        },
+    ),
+    "wrong-types-and-unknown-records": Case(
+        {
+            "rollout.jsonl": _lines(
+                _meta("c1", git="main", source=["cli"]),
+                codex("unheard-of", a=1),
+                event("unheard-of"),
+                item("unheard-of"),
+                {"timestamp": 5, "type": "response_item", "payload": "x"},
+                {"timestamp": "soon", "type": "event_msg"},
+                {"type": ["event_msg"], "payload": {}},
+                {"type": "world_state", "payload": None},
+                5,
+                item("message", role="user", content=5),
+                item("message", role=["user"], content="Hi"),
+                item("function_call", name=5, arguments=[1], call_id=7),
+                item("function_call_output", call_id=7, output=5),
+                event("token_count", info={"total_token_usage": [1]}),
+                event("turn_aborted", reason=["x"]),
+                event("thread_rolled_back", num_turns="two"),
+                event("mcp_tool_call_end", call_id={}, invocation=1, result=[]),
+                codex("turn_context", model=5),
+                codex("compacted", message=None),
+                event("user_message", message="Go on"),
+            )
+            + b'{"type": "event_msg", \n{"timestamp": "2026'
+        },
+        {
+            "codex:c1": [
+                f"{_ABOUT} {_DAY}",
+                "line:11 system: Hi",
+                'line:12 agent: | function{"input": [1]} #7 ->  #7',
+                "line:15 user interrupt:",
+                "line:16 user rollback: 0 turns rolled back",
+                "line:19 system compaction:",
+                "line:20 user turn: Go on",
+            ]
+        },
+        {
+            "rollout.jsonl:line:21": "not valid JSON at character 22",
+            "rollout.jsonl:line:5": "a record of type response_item without a payload",
+            "rollout.jsonl:line:6": "a record of type event_msg without a payload",
+            "rollout.jsonl:line:9": "not a JSON object",
+            "rollout.jsonl:line:10": "a message without content",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_files_give_exactly_these_sessions(case: Case, tmp_path: Path) -> None:
+    check_case(case, tmp_path)
 
 
 def test_a_turn_counts_once(tmp_path: Path) -> None:
