@@ -93,24 +93,24 @@ def _session(log: LogFile, pointer: str, export: dict[str, Any]) -> Session:
     info = export["info"]
     session_id = text_of(info, "id") or f"{log.path}{pointer}"
     parent_id = text_of(info, "parentID")
+    draft = _draft(pointer, export, is_subagent=bool(parent_id))
     session = Session(
         key=f"{OpenCode.name}:{session_id}",
         format=OpenCode.name,
         session_id=session_id,
         source_path=str(log.path),
-        steps=_steps(log, pointer, export, is_subagent=bool(parent_id)),
+        steps=draft.finish(str(log.path)),
         agent="opencode",
         agent_version=text_of(info, "version") or None,
         project=text_of(info, "directory") or None,
         parent_key=f"{OpenCode.name}:{parent_id}" if parent_id else None,
         started_at=time_of(mapping_of(info, "time"), "created"),
+        extra={"clashes": draft.clashes} if draft.clashes else {},
     )
     return with_facts_of_steps(session)
 
 
-def _steps(
-    log: LogFile, pointer: str, export: dict[str, Any], *, is_subagent: bool
-) -> tuple[Step, ...]:
+def _draft(pointer: str, export: dict[str, Any], *, is_subagent: bool) -> SessionDraft:
     draft = SessionDraft()
     is_requested = False
     for index, message in enumerate(export["messages"]):
@@ -129,7 +129,7 @@ def _steps(
             draft.add(step)
     if text_of(mapping_of(export["info"], "revert"), "messageID"):
         draft.add(Step(f"{pointer}/info/revert", "user", event="rollback"))
-    return draft.finish(str(log.path))
+    return draft
 
 
 def _prompt(ref: str, message: dict[str, Any], *, is_subagent: bool) -> Iterator[Step]:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,38 @@ def test_times_are_looked_at_below_compression(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(_at("2026-09-01 08:00:00")).encode() + b"\n"))
     assert _detail(path) == "times without a zone, taken for UTC"
+
+
+def _opencode(*messages: tuple[str, str]) -> str:
+    told = [
+        {"info": {"id": name, "role": "user"}, "parts": [{"type": "text", "text": text}]}
+        for name, text in messages
+    ]
+    return json.dumps({"info": {"id": "s1", "directory": "/shop"}, "messages": told})
+
+
+def _openhands(*messages: tuple[str, str]) -> str:
+    about = {"timestamp": "2026-09-01T08:00:00Z", "source": "user", "action": "message"}
+    return json.dumps([{"id": name, **about, "args": {"content": t}} for name, t in messages])
+
+
+def _pi(*messages: tuple[str, str]) -> str:
+    time = "2026-09-01T08:00:00Z"
+    head = {"type": "session", "version": 3, "id": "p", "timestamp": time, "cwd": "/shop"}
+    told = [
+        {"type": "message", "id": name, "parentId": None, "timestamp": time,
+         "message": {"role": "user", "content": text}}
+        for name, text in messages
+    ]  # fmt: skip
+    return "".join(json.dumps(record) + "\n" for record in (head, *told))
+
+
+@pytest.mark.parametrize("write", [_opencode, _openhands, _pi], ids=["opencode", "openhands", "pi"])
+def test_an_id_used_twice_is_said_where_the_records_differ(
+    tmp_path: Path, write: Callable[..., str]
+) -> None:
+    path = tmp_path / "log"
+    path.write_text(write(("m1", "Go."), ("m2", "On."), ("m2", "On.")))
+    assert _detail(path) is None
+    path.write_text(write(("m1", "Go."), ("m2", "On."), ("m2", "Back.")))
+    assert _detail(path) == "1 record has the id of another one and other content"

@@ -83,6 +83,7 @@ class Conversation:
             agent=NAME,
             agent_version=self.version,
             project=self.project,
+            extra={"clashes": self.draft.clashes} if self.draft.clashes else {},
         )
         return with_facts_of_steps(session)
 
