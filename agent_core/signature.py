@@ -5,6 +5,8 @@ import hmac
 import re
 from typing import Literal, get_args
 
+from agent_core.error_line import telling_line
+
 ErrorClass = Literal[
     "timeout",
     "no_match",
@@ -26,13 +28,16 @@ ERROR_CLASSES: tuple[str, ...] = get_args(ErrorClass)
 
 # The first pattern that occurs in the text decides: the specific stand before the general.
 _CLASS_TEXTS: tuple[tuple[ErrorClass, str], ...] = (
-    ("rejected", r"user doesn't want to proceed|rejected by (the )?user|user rejected"),
+    (
+        "rejected",
+        r"user doesn't want to (proceed|take this action)|rejected by (the )?user|user rejected",
+    ),
     ("timeout", r"timed? ?out|timeout|deadline exceeded|etimedout"),
     ("rate_limit", r"rate.?limit|too many requests|\b429\b|overloaded"),
     ("network", r"connection (refused|reset)|could not resolve|econn|network is unreachable"),
     (
         "no_match",
-        r"string to replace not found|no match|not unique|does not (match|occur)"
+        r"string to replace not found|no match|not unique|(does|did) not (match|occur)"
         r"|failed to find expected lines|matches of the string",
     ),
     ("unknown_tool", r"unknown tool|no such tool|tool not found|unsupported call"),
@@ -41,8 +46,12 @@ _CLASS_TEXTS: tuple[tuple[ErrorClass, str], ...] = (
         r"inputvalidationerror|invalid (argument|parameter|input|option)"
         r"|missing required|unexpected (keyword )?argument|unrecognized",
     ),
-    ("permission", r"permission denied|not permitted|access denied|forbidden|read-only"),
-    ("not_found", r"no such file|not found|does not exist|cannot find|enoent|404"),
+    (
+        "permission",
+        r"permission denied|permission for this action was denied|not permitted|access denied"
+        r"|forbidden|read-only",
+    ),
+    ("not_found", r"no such file|not found|does not exist|cannot find|enoent|\b404\b"),
     ("output_limit", r"exceeds maximum|too large|output too long|maximum allowed"),
     ("syntax", r"syntax ?error|unexpected token|parse error|indentationerror|cannot parse"),
     ("test_failure", r"\d+ failed|test(s)? failed|assertionerror|\bFAIL\b|--- fail"),
@@ -51,40 +60,74 @@ _CLASS_TEXTS: tuple[tuple[ErrorClass, str], ...] = (
 )
 _CLASS_PATTERNS = tuple((name, re.compile(text, re.IGNORECASE)) for name, text in _CLASS_TEXTS)
 
-_NORMALISERS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"https?://\S+"), "<url>"),
-    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.I), "<id>"),
-    (re.compile(r"(?<![\w.@+-])(?:[A-Za-z]:)?(?:[\w.@+-]*[/\\])+[\w.@+-]*"), "<path>"),
-    (re.compile(r"\b0x[0-9a-f]+\b|\b[0-9a-f]{7,40}\b", re.I), "<id>"),
-    (re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`"), "<text>"),
-    (re.compile(r"\d+(?:\.\d+)?"), "<n>"),
-    (re.compile(r"\s+"), " "),
+_EXTENSIONS = (
+    "py|pyi|ipynb|js|mjs|cjs|ts|tsx|jsx|go|rs|c|h|cc|cpp|hpp|java|kt|rb|php|cs|swift|sh|sql|md|mdx"
+    "|rst|txt|json|jsonl|yaml|yml|toml|ini|cfg|lock|log|html|css|svg|png|jpg|pdf|csv|xml|mod|sum|env"
 )
+# What differs from case to case, in this order: a path may hold an id, an id may hold a number.
+_DIFFERING: tuple[tuple[str, str], ...] = (
+    (r"https?://\S+|\b[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}", "<url>"),
+    (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[\d:.,]{0,16})?(?:Z|[+-]\d\d:?\d\d)?", "<n>"),
+    (r"(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>"),
+    (r"\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?\b", "<host>"),
+    (r"(?<![\w\"'`])(?:\"[^\"]*\"|`[^`']*[`']|'[^']*'(?!\w)|‘[^’]*’|“[^”]*”)", "<text>"),
+    (r"(?<![\w-])--?[A-Za-z][\w-]{1,60}(?=[\s.,;:!?]|$)", "<text>"),
+    (r"(?<![\w.@+~<-])~?(?:[A-Za-z]:)?(?:[\w.@+~-]*[/\\])+[\w.@+~-]*", "<path>"),
+    (rf"(?<![\w<])\.?[\w-]{{1,80}}(?:\.[\w-]{{1,80}})*\.(?:{_EXTENSIONS})\b", "<path>"),
+    (r"(?<=<path>)(?:(?::\d+){1,2}(?:-\d+)?|\(\d+,\d+\))", ""),
+    (r"(?i)\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{7,40}\b", "<id>"),
+    (r"\b(?=\w*\d)(?=\w*[A-Za-z])\w{16,}\b", "<id>"),
+    (r"(?<![A-Za-z\d])\d+(?:\.\d+)?\s?(?:[mnuµ]?s|secs?|seconds?|mins?|minutes?)\b", "<n>"),
+    # Names of things in code that stand without quotes.
+    (
+        r"(?<=[ (])(?:[a-z]\w*[A-Z]\w*|[A-Za-z_]\w*(?:\.\w+)+|\w+(?:-\w+){2,})(?:\(\w{0,40}\))?",
+        "<text>",
+    ),
+    (r"\b((?:undefined|not used|unknown \w{1,20}): )[\w.-]{1,80}(?: \(typecheck\))?$", r"\1<text>"),
+    # Digits after a capital are a code (TS2304, E501): they name the failure.
+    (r"(?<![A-Z\d])\d+(?:[.,:]\d+)*", "<n>"),
+    (r"(<(?:n|id|path|text|url|host)>)(?:(?: |, ?| and )\1)+", r"\1"),
+    (r"^<path>:? (?=\w)", ""),
+    (r"\s+", " "),
+)
+_NORMALISERS = tuple((re.compile(pattern), replacement) for pattern, replacement in _DIFFERING)
+_LABEL = re.compile(
+    r"^(?:(?:fatal|error|err!|apply_patch verification failed|\(eval\):\d+"
+    r"|(?:ba|z)?sh:(?: line)? ?\d+):\s+)+",
+    re.I,
+)
+"""What programs put before any failure."""
+_SETTLED = re.compile(r"exit code (?:\d+|<n>)|(?:command not found|linter): .*")
+"""Lines that hold nothing but what names the failure."""
+_SENTENCE = re.compile(r"(?<=[a-z>)])\. (?=[A-Z<])|\s*\[$|[.:,;\s]+$")
 _SIGNATURE_CHARS = 160
 _CLASSIFIED_CHARS = 4000
-_LINE_CHARS = 400
+_REJECTED = _CLASS_PATTERNS[0][1]
 
 
 def classify_error(text: str) -> ErrorClass:
-    """The closed class of a failure, from its text; `other` when nothing is recognised."""
-    text = text[:_CLASSIFIED_CHARS]
-    return next((name for name, pattern in _CLASS_PATTERNS if pattern.search(text)), "other")
+    """The closed class of a failure, from its telling line, else from its text; else `other`."""
+    for told in (telling_line(text), text[:_CLASSIFIED_CHARS]):
+        for name, pattern in _CLASS_PATTERNS:
+            if pattern.search(told):
+                return name
+    return "other"
 
 
 def error_signature(text: str) -> str:
-    """The first telling line of a failure with paths, ids, quotes and numbers taken out."""
-    lines = [line.strip() for line in text[:_CLASSIFIED_CHARS].splitlines() if line.strip()]
-    telling = next(
-        (line for line in lines if _looks_like_an_error(line)), lines[0] if lines else ""
-    )
-    telling = telling[:_LINE_CHARS]
+    """The line that tells what failed, without what differs from case to case: paths, places,
+    ids, quotes, numbers, times, hosts.
+    """
+    line = telling_line(text)
+    if _REJECTED.search(line):
+        return "rejected by the user"
+    if _SETTLED.fullmatch(line):
+        return line.lower()
+    line = _LABEL.sub("", line)
     for pattern, replacement in _NORMALISERS:
-        telling = pattern.sub(replacement, telling)
-    return telling.strip().lower()[:_SIGNATURE_CHARS]
-
-
-def _looks_like_an_error(line: str) -> bool:
-    return bool(re.search(r"error|fail|fatal|denied|not found|timed? ?out|exception", line, re.I))
+        line = pattern.sub(replacement, line)
+    first_sentence = _SENTENCE.split(line.strip(), maxsplit=1)[0]
+    return (first_sentence or line).strip().lower()[:_SIGNATURE_CHARS]
 
 
 def salted_signature(error_class: str, signature: str, salt: bytes) -> str:

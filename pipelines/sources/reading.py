@@ -10,7 +10,7 @@ from agent_core.session import Session
 from pipelines.sources.file_bytes import Stamp
 from pipelines.sources.log_file import Head, LogFile
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Goes up when what all formats share gives other steps: every known file is read anew."""
 
 Status = Literal["read", "part", "unknown", "empty", "metadata", "unreadable"]

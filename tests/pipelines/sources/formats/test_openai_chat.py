@@ -62,7 +62,7 @@ def test_results_stand_with_their_calls(tmp_path: Path) -> None:
     (session,) = read_lines(tmp_path / "chat", _CHAT)
     step = session.steps[2]
     assert step.tool_calls == (ToolCall("c1", "find", {"id": 7}),)
-    failure = "error: order not found"
+    failure = "order not found"
     assert step.observations == (
         Observation("c1", "Error: order not found", True, "not_found", failure, "#/3"),
     )
