@@ -97,7 +97,15 @@ def _pi(*messages: tuple[str, str]) -> str:
     return "".join(json.dumps(record) + "\n" for record in (head, *told))
 
 
-@pytest.mark.parametrize("write", [_opencode, _openhands, _pi], ids=["opencode", "openhands", "pi"])
+def _claude_code(*messages: tuple[str, str]) -> str:
+    return "".join(json.dumps(said("s1", name, 0, text)) + "\n" for name, text in messages)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [_claude_code, _opencode, _openhands, _pi],
+    ids=["claude_code", "opencode", "openhands", "pi"],
+)
 def test_an_id_used_twice_is_said_where_the_records_differ(
     tmp_path: Path, write: Callable[..., str]
 ) -> None:

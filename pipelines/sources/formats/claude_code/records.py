@@ -64,8 +64,11 @@ class ClaudeRecords:
 
     @property
     def extra(self) -> Mapping[str, Any]:
-        """Facts without a place of their own: the git branches in the order of their use."""
-        return {"branches": tuple(self._branches)} if self._branches else {}
+        """Facts without a place of their own: the git branches in the order of their use, and how
+        many records have the id of another one and other content.
+        """
+        facts = {"branches": tuple(self._branches), "clashes": self._draft.clashes}
+        return {name: fact for name, fact in facts.items() if fact}
 
     def has_record(self, uuid: str | None) -> bool:
         """Whether a step of the session was made from that record."""
@@ -103,6 +106,7 @@ class ClaudeRecords:
             if _said(earlier[1]) == _said(step):
                 self._count_again(earlier[0], step)
                 return
+            self._draft.clashes += 1
             seen = tuple(replace(found, source_ref=place) for found in step.observations)
             step = replace(step, source_ref=place, observations=seen)
         self._taken[step.source_ref] = (len(self._draft.steps), step)
