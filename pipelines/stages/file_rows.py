@@ -32,7 +32,6 @@ _QUARANTINE: dict[str, pl.DataType] = {
     "reason": pl.String(),
     "seen_at": pl.Datetime("us", "UTC"),
 }
-_OF_A_SESSION = ("sessions", "judgements", "moments", "facet_values")
 
 
 def write_files(
@@ -40,45 +39,56 @@ def write_files(
     batch: Sequence[FileRows],
     manner: Manner,
     now: datetime,
-) -> None:
-    """Write the rows of the files and take away the steps that they held before.
+) -> list[str]:
+    """Write the rows of the files, take away the steps that they held before, and return the keys
+    of the sessions whose steps those were.
 
     A file that could not be read now keeps all of it, and only says so.
     """
     _write_unreadable(connection, [r for r in batch if r.status == "unreadable"], manner, now)
     read = [rows for rows in batch if rows.status != "unreadable"]
-    seen = _first_seen(connection, [rows.path for rows in read])
+    before = _known(connection, [rows.path for rows in read])
     for table, column in (
         ("steps", "source_path"),
         ("quarantine", "path"),
         ("file_sessions", "path"),
     ):
-        if seen.height:  # a search for nothing would still look at every row
-            paths = seen["path"].to_list()
+        if before.height:  # a search for nothing would still look at every row
+            paths = before["path"].to_list()
             connection.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [paths])
-    files = _file_frame(read, manner, now).join(seen, on="path", how="left")
+    files = _file_frame(read, manner, now).join(
+        before.select("path", "first_seen"), on="path", how="left"
+    )
     files = files.with_columns(pl.coalesce("first_seen", "last_read").alias("first_seen"))
     replace_rows(connection, "source_files", files)
     replace_rows(connection, "quarantine", _quarantine_frame(read, now))
+    return before["session_keys"].explode().drop_nulls().unique().to_list()
 
 
-def _first_seen(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> pl.DataFrame:
+def _known(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> pl.DataFrame:
     return query(
         connection,
-        "SELECT path, first_seen FROM source_files WHERE path IN (SELECT unnest(?::VARCHAR[]))",
+        "SELECT path, first_seen, session_keys FROM source_files "
+        "WHERE path IN (SELECT unnest(?::VARCHAR[]))",
         [list(paths)],
     )
 
 
-def forget_sessions(connection: duckdb.DuckDBPyConnection, session_keys: Sequence[str]) -> None:
-    """Take away those of the sessions that no file holds any more, with all that follows."""
+def forget_sessions(
+    connection: duckdb.DuckDBPyConnection, session_keys: Sequence[str], *, with_verdicts: bool
+) -> None:
+    """Take away those of the sessions that no file holds any more, with all that follows.
+
+    Without `with_verdicts` judgements stay, which may have been paid for: they count again when
+    the session comes back with the content that was judged.
+    """
     gone = query(
         connection,
         "SELECT unnest(?::VARCHAR[]) AS session_key "
         "EXCEPT SELECT unnest(session_keys) FROM source_files",
         [list(session_keys)],
     )["session_key"].to_list()
-    for table in _OF_A_SESSION:
+    for table in ("sessions", "moments", "facet_values", *["judgements"] * with_verdicts):
         connection.execute(f"DELETE FROM {table} WHERE session_key IN (SELECT unnest(?))", [gone])
 
 

@@ -83,12 +83,14 @@ def _write(
     files = [rows for batch in batches for rows in batch.files]
     steps = SpooledSteps([batch.steps for batch in batches])
     sessions_before, steps_before = _count(connection, "sessions"), _count(connection, "steps")
-    write_files(connection, files, manner, now)
+    held_before = write_files(connection, files, manner, now)
     steps_kept = _count(connection, "steps")
     headers = header_frame(header for rows in files for header in rows.headers)
     write_sessions(connection, headers, steps, now)
     sessions_after, steps_after = _count(connection, "sessions"), _count(connection, "steps")
-    forget_sessions(connection, [key for rows in files for key in rows.excluded_keys])
+    excluded = [key for rows in files for key in rows.excluded_keys]
+    forget_sessions(connection, excluded, with_verdicts=True)
+    forget_sessions(connection, held_before, with_verdicts=False)
     counts = Counter(f"files_{rows.status}" for rows in files)
     counts["sessions_new"] = sessions_after - sessions_before
     counts["sessions_excluded"] = sum(len(rows.excluded_keys) for rows in files)
