@@ -107,9 +107,14 @@ def _excerpt(text: str) -> str:
 
 
 def _bare(line: str) -> str:
-    line = _TAGS.sub(" ", line[: 2 * _LINE_CHARS]).strip()
-    line = _SANDBOX.sub("", line, count=1)
-    return _PREFIX.sub("", line, count=1)[:_LINE_CHARS].strip()
+    line = line[: 2 * _LINE_CHARS].strip()
+    if "<" in line:
+        line = _TAGS.sub(" ", line).strip()
+    if "sandbox" in line:
+        line = _SANDBOX.sub("", line, count=1)
+    if match := _PREFIX.match(line):
+        line = line[match.end() :]
+    return line[:_LINE_CHARS].strip()
 
 
 def _exit_code(excerpt: str) -> int | None:
@@ -129,7 +134,8 @@ def _exception(lines: Sequence[str]) -> str:
 
 def _no_command(lines: Sequence[str]) -> str:
     for line in lines:
-        if match := _NO_COMMAND.search(line):
+        match = _NO_COMMAND.search(line) if "not found" in line else None
+        if match:
             name = match["after"] or match["before"]
             return f"command not found: {name.rpartition('/')[2]}"
     return ""

@@ -26,7 +26,7 @@ ErrorClass = Literal[
 ]
 ERROR_CLASSES: tuple[str, ...] = get_args(ErrorClass)
 
-# The first pattern that occurs in the text decides: the specific stand before the general.
+# The first that occurs in the lowered text decides: the specific stand before the general.
 _CLASS_TEXTS: tuple[tuple[ErrorClass, str], ...] = (
     (
         "rejected",
@@ -54,11 +54,11 @@ _CLASS_TEXTS: tuple[tuple[ErrorClass, str], ...] = (
     ("not_found", r"no such file|not found|does not exist|cannot find|enoent|\b404\b"),
     ("output_limit", r"exceeds maximum|too large|output too long|maximum allowed"),
     ("syntax", r"syntax ?error|unexpected token|parse error|indentationerror|cannot parse"),
-    ("test_failure", r"\d+ failed|test(s)? failed|assertionerror|\bFAIL\b|--- fail"),
+    ("test_failure", r"\d+ failed|test(s)? failed|assertionerror|\bfail\b|--- fail"),
     ("api_error", r"api error|internal server error|\b50[0-9]\b"),
     ("command_failed", r"exit(ed)?( with)?( status| code)?:? ?[1-9]\d*|returncode|traceback"),
 )
-_CLASS_PATTERNS = tuple((name, re.compile(text, re.IGNORECASE)) for name, text in _CLASS_TEXTS)
+_CLASS_PATTERNS = tuple((name, re.compile(text)) for name, text in _CLASS_TEXTS)
 
 _EXTENSIONS = (
     "py|pyi|ipynb|js|mjs|cjs|ts|tsx|jsx|go|rs|c|h|cc|cpp|hpp|java|kt|rb|php|cs|swift|sh|sql|md|mdx"
@@ -105,21 +105,35 @@ _CLASSIFIED_CHARS = 4000
 _REJECTED = _CLASS_PATTERNS[0][1]
 
 
+def describe_failure(text: str) -> tuple[ErrorClass, str]:
+    """The class and the signature of a failure, from its text."""
+    line = telling_line(text)
+    return _class(line, text), _signature(line)
+
+
 def classify_error(text: str) -> ErrorClass:
     """The closed class of a failure, from its telling line, else from its text; else `other`."""
-    for told in (telling_line(text), text[:_CLASSIFIED_CHARS]):
-        for name, pattern in _CLASS_PATTERNS:
-            if pattern.search(told):
-                return name
-    return "other"
+    return _class(telling_line(text), text)
 
 
 def error_signature(text: str) -> str:
     """The line that tells what failed, without what differs from case to case: paths, places,
     ids, quotes, numbers, times, hosts.
     """
-    line = telling_line(text)
-    if _REJECTED.search(line):
+    return _signature(telling_line(text))
+
+
+def _class(line: str, text: str) -> ErrorClass:
+    for told in (line, text[:_CLASSIFIED_CHARS]):
+        lowered = told.lower()
+        for name, pattern in _CLASS_PATTERNS:
+            if pattern.search(lowered):
+                return name
+    return "other"
+
+
+def _signature(line: str) -> str:
+    if _REJECTED.search(line.lower()):
         return "rejected by the user"
     if _SETTLED.fullmatch(line):
         return line.lower()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_core.session import Observation
-from agent_core.signature import classify_error, error_signature
+from agent_core.signature import describe_failure
 from pipelines.sources.fields import text_of
 from pipelines.sources.json_text import NotJsonError, decode
 
@@ -47,8 +47,10 @@ def observe(
     """An observation with its error class and signature filled in."""
     if not is_error:
         return Observation(call_id, content, source_ref=source_ref)
-    error_class = "rejected" if is_rejection(content) else classify_error(content)
-    return Observation(call_id, content, True, error_class, error_signature(content), source_ref)
+    error_class, signature = describe_failure(content)
+    if is_rejection(content):
+        error_class = "rejected"
+    return Observation(call_id, content, True, error_class, signature, source_ref)
 
 
 def looks_failed(content: str) -> bool:
