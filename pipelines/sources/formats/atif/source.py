@@ -38,13 +38,13 @@ class Atif:
         if _is_trajectory(log.head.document):
             sessions = list(_sessions(log, log.head.document, "#", quarantined))
             return Parsed(tuple(sessions), tuple(quarantined))
-        quarantined += [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
         sessions = []
         for place, _, value in log.records:
             if _is_trajectory(value):
                 sessions += _sessions(log, value, f"{place}#", quarantined)
             else:
                 quarantined.append(Quarantined(place, "not an ATIF trajectory"))
+        quarantined += [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
         return Parsed(tuple(sessions), tuple(quarantined))
 
 

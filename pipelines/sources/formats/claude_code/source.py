@@ -38,8 +38,12 @@ class ClaudeCode:
 
     def read(self, log: LogFile) -> Parsed:
         """One session for each session id, or for each subagent of a subagents' file."""
-        records, quarantined = _records(log)
+        exported = _loglines(log.head.document)
+        records = _records(exported) if exported else log.records
         groups, odd = _group(log, records)
+        # After a pass over the records the broken lines are known: asking earlier costs another.
+        broken = [] if exported else log.broken_lines
+        quarantined = [Quarantined(f"line:{line.line}", line.reason) for line in broken]
         sessions = (_session(log, groups, name, index) for index, name in enumerate(groups))
         told = tuple(session for session in sessions if session is not None)
         return Parsed(told, tuple(quarantined + odd))
@@ -82,11 +86,8 @@ def _loglines(document: Any) -> list[dict[str, Any]]:
     return lines if all("message" in line and text_of(line, "type") for line in lines) else []
 
 
-def _records(log: LogFile) -> tuple[Iterable[Record], list[Quarantined]]:
-    exported = _loglines(log.head.document)
-    if exported:
-        return [Record(f"#/loglines/{index}", 0, line) for index, line in enumerate(exported)], []
-    return log.records, [Quarantined(f"line:{b.line}", b.reason) for b in log.broken_lines]
+def _records(exported: list[dict[str, Any]]) -> list[Record]:
+    return [Record(f"#/loglines/{index}", 0, line) for index, line in enumerate(exported)]
 
 
 def _survey(records: Iterable[Record]) -> _Survey:

@@ -48,13 +48,15 @@ class Codex:
 
     def read(self, log: LogFile) -> Parsed:
         """The one session of a rollout."""
+        odd: list[Quarantined] = []
+        rollout = survey(_unwrapped(log.records, odd))
+        # After a pass over the records the broken lines are known: asking earlier costs another.
         quarantined = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
-        rollout = survey(_unwrapped(log.records, quarantined))
         steps = CodexSteps(rollout)
         for record in _unwrapped(log.records, []):
             steps.take(record)
         session = _session(log, rollout, steps)
-        return Parsed((session,) if session else (), tuple(quarantined))
+        return Parsed((session,) if session else (), tuple(quarantined + odd))
 
 
 def _unwrapped(records: Iterable[Record], odd: list[Quarantined]) -> Iterator[CodexRecord]:
