@@ -92,7 +92,7 @@ def _faults(step: Step) -> list[str]:
     tokens = step.tokens
     checks = {
         "a turn that is not the user's": step.is_person and step.source != "user",
-        "an event that is a turn without words": step.is_person and not step.text,
+        "a turn that is an answer": step.is_person and bool(step.tool_calls),
         "a time without zone": step.timestamp is not None
         and step.timestamp.utcoffset() != timedelta(0),
         "more cached than sent": tokens and tokens.cached + tokens.cache_write > tokens.input,
