@@ -30,6 +30,7 @@ _MACHINE_STARTS = (
     "<recommended_plugins>",
     "<turn_aborted>",
     "<user_shell_command>",
+    "<user_action>",
     "<subagent_notification>",
     "<skill>",
     "<permissions instructions>",

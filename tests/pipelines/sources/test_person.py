@@ -16,6 +16,7 @@ from pipelines.sources.tool_errors import rejection_comment
         ("<system-reminder>x</system-reminder>\nFix it", "Fix it"),
         ("<ide_selection>a</ide_selection><system-reminder>b</system-reminder>Fix it", "Fix it"),
         ("  <environment_context>\n</environment_context>", ""),
+        ("<user_action>\n  <context>a review</context>\n</user_action>", ""),
         ("[Request interrupted by user]", ""),
         ("[Request interrupted by user for tool use]\nno, wait", "no, wait"),
         (
