@@ -1,5 +1,6 @@
 """Putting a session together: steps in order, results folded into the calls they answer."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,7 +20,6 @@ class SessionDraft:
     """
 
     steps: list[Step] = field(default_factory=list)
-    _results: dict[int, list[Observation]] = field(default_factory=dict)
     clashes: int = 0
     """Records that call themselves as an earlier one does and say something else."""
     _names: set[str] = field(default_factory=set)
@@ -27,9 +27,6 @@ class SessionDraft:
 
     def add(self, step: Step) -> None:
         """Append a step; its observations are folded once all calls are known."""
-        if step.observations:
-            self._results[len(self.steps)] = list(step.observations)
-            step = replace(step, observations=())
         self.steps.append(step)
 
     def claim(self, source_ref: str, place: str, content: Any) -> str | None:
@@ -49,14 +46,7 @@ class SessionDraft:
         self._names.add(source_ref)
         return source_ref
 
-    def whole_steps(self) -> list[Step]:
-        """The steps as they were added, each with the results its own record carries."""
-        return [
-            replace(step, observations=tuple(self._results.get(position, ())))
-            for position, step in enumerate(self.steps)
-        ]
-
-    def finish(self, source_path: str) -> tuple[Step, ...]:
+    def finish(self) -> tuple[Step, ...]:
         """All steps, each observation in the step that made its call where that step exists.
 
         A step that only carried results answered elsewhere disappears.
@@ -64,11 +54,11 @@ class SessionDraft:
         folded = self._fold()
         finished: list[Step] = []
         for position, step in enumerate(self.steps):
-            observations = folded.get(position)
-            if observations:
-                finished.append(replace(step, observations=tuple(observations)))
-            elif position not in self._results or not _is_bare(step):
+            observations = tuple(folded.get(position, ()))
+            if observations == step.observations:
                 finished.append(step)
+            elif observations or not _is_bare(step):
+                finished.append(replace(step, observations=observations))
         return tuple(finished)
 
     def _fold(self) -> dict[int, list[Observation]]:
@@ -77,14 +67,17 @@ class SessionDraft:
             for call in step.tool_calls:
                 makers.setdefault(call.call_id, []).append(position)
         folded: dict[int, list[Observation]] = {}
-        for position, observations in self._results.items():
-            for observation in observations:
-                made_at = makers.get(observation.call_id or "", [])
-                # Some programs use an id again: the result belongs to the last call before it.
-                earlier = [at for at in made_at if at <= position]
-                maker = (earlier[-1:] or made_at[:1] or [position])[0]
+        for position, step in enumerate(self.steps):
+            for observation in step.observations:
+                made_at = makers.get(observation.call_id or "")
+                maker = _last_before(made_at, position) if made_at else position
                 folded.setdefault(maker, []).append(observation)
         return folded
+
+
+def _last_before(made_at: list[int], position: int) -> int:
+    """Some programs use an id again: the result belongs to the last call before it."""
+    return made_at[max(0, bisect_right(made_at, position) - 1)]
 
 
 def _is_bare(step: Step) -> bool:

@@ -81,3 +81,21 @@ def content_texts(content: Any) -> Iterator[str]:
 def content_text(content: Any) -> str:
     """The texts of a message's content, one a line."""
     return "\n".join(text for text in content_texts(content) if text)
+
+
+def is_odd_content(content: Any) -> bool:
+    """Whether a message's content should say something and has no form in which it is known.
+
+    Blocks of a type that is not known are no such thing: they name what they are.
+    """
+    if content is None or isinstance(content, str):
+        return False
+    if not isinstance(content, list):
+        return True
+    return bool(content) and all(map(_is_odd_block, content))
+
+
+def _is_odd_block(block: Any) -> bool:
+    if not isinstance(block, dict):
+        return not isinstance(block, str)
+    return not (isinstance(block.get("type"), str) and isinstance(block.get("text", ""), str))

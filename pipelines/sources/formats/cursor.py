@@ -13,12 +13,19 @@ from typing import Any
 
 from agent_core.session import Observation, Session, Step, ToolCall
 from pipelines.sources.drafting import SessionDraft, result_step, with_facts_of_steps
-from pipelines.sources.fields import content_text, id_of, mapping_of, objects_of, text_of
+from pipelines.sources.fields import (
+    content_text,
+    id_of,
+    is_odd_content,
+    mapping_of,
+    objects_of,
+    text_of,
+)
 from pipelines.sources.json_lines import Record
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.log_file import Head, LogFile
 from pipelines.sources.person import person_text
-from pipelines.sources.reading import Evidence, Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined, broken_records
 from pipelines.sources.tool_errors import looks_failed, observe
 
 _QUERY = re.compile(r"<user_query>(.*?)(?:</user_query>|\Z)", re.DOTALL)
@@ -47,20 +54,21 @@ class Cursor:
 
     def read(self, log: LogFile) -> Parsed:
         """The one session of a transcript."""
-        broken = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+        session = _session(log)
+        broken = broken_records(log)
         broken += [
             Quarantined(record.place, "neither a message nor the end of a turn")
             for record in log.records
             if not (_is_message(record.value) or text_of(record.value, "type"))
         ]
-        session = _session(log)
         return Parsed((session,) if session.steps else (), tuple(broken))
 
 
 def _is_message(value: Any) -> bool:
     if text_of(value, "role") not in ("user", "assistant") or value.keys() & {"type", "uuid"}:
         return False
-    return isinstance(mapping_of(value, "message").get("content"), str | list)
+    content = mapping_of(value, "message").get("content")
+    return isinstance(content, str | list) and not is_odd_content(content)
 
 
 def _session(log: LogFile) -> Session:
@@ -95,7 +103,7 @@ def _steps(log: LogFile, *, is_subagent: bool) -> tuple[Step, ...]:
                 draft.add(step)
         elif end := _turn_end(record.place, record.value):
             draft.add(end)
-    return draft.finish(str(log.path))
+    return draft.finish()
 
 
 def _text(value: Any) -> str:

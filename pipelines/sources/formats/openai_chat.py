@@ -22,7 +22,7 @@ from pipelines.sources.fields import (
 )
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.log_file import Head, LogFile
-from pipelines.sources.reading import Evidence, Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined, broken_records
 from pipelines.sources.tool_errors import looks_failed, observe
 
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
@@ -122,7 +122,7 @@ def _is_foreign(message: dict[str, Any]) -> bool:
 def _chats(log: LogFile) -> tuple[list[_Chat], list[Quarantined]]:
     if _looks_like_chats(log.head.document):
         return list(_chats_in(log.head.document, "#")), []
-    broken = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+    broken = broken_records(log)
     values = [record.value for record in log.records]
     if _is_conversation(values):
         return [_Chat(values, "", {}, tuple(r.place for r in log.records))], broken
@@ -176,7 +176,7 @@ def _is_foreign_document(value: dict[str, Any]) -> bool:
 
 
 def _session(log: LogFile, chat: _Chat, index: int) -> Session:
-    steps = _steps(chat, str(log.path))
+    steps = _steps(chat)
     session_id = _session_id(chat, steps) or f"{log.path}#{index}"
     reward = chat.about.get("reward")
     session = Session(
@@ -209,14 +209,14 @@ def _session_id(chat: _Chat, steps: tuple[Step, ...]) -> str:
     return "-".join(filter(None, (task, id_of(chat.about, "trial"), digest)))
 
 
-def _steps(chat: _Chat, source_path: str) -> tuple[Step, ...]:
+def _steps(chat: _Chat) -> tuple[Step, ...]:
     draft = SessionDraft()
     model = text_of(chat.about, "model") or None
     for index, message in enumerate(chat.messages):
         if _is_message(message):
             step = _step(chat.ref(index), message)
             draft.add(replace(step, model=model) if step.source == "agent" else step)
-    return draft.finish(source_path)
+    return draft.finish()
 
 
 def _step(ref: str, message: dict[str, Any]) -> Step:

@@ -23,7 +23,7 @@ from pipelines.sources.fields import (
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.log_file import Head, LogFile
 from pipelines.sources.person import person_text
-from pipelines.sources.reading import Evidence, Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined, broken_records
 from pipelines.sources.tool_errors import observe
 
 _ROLES = ("user", "assistant")
@@ -79,7 +79,7 @@ def _is_message(value: Any) -> bool:
 def _exports(log: LogFile) -> tuple[list[tuple[str, dict[str, Any]]], list[Quarantined]]:
     if _is_export(log.head.document):
         return [("#", log.head.document)], []
-    broken = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+    broken = broken_records(log)
     exports = []
     for place, _, value in log.records:
         if _is_export(value):
@@ -99,7 +99,7 @@ def _session(log: LogFile, pointer: str, export: dict[str, Any]) -> Session:
         format=OpenCode.name,
         session_id=session_id,
         source_path=str(log.path),
-        steps=draft.finish(str(log.path)),
+        steps=draft.finish(),
         agent="opencode",
         agent_version=text_of(info, "version") or None,
         project=text_of(info, "directory") or None,

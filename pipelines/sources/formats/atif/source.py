@@ -13,7 +13,7 @@ from pipelines.sources.drafting import with_facts_of_steps
 from pipelines.sources.fields import id_of, mapping_of, objects_of, text_of
 from pipelines.sources.formats.atif.steps import steps_of
 from pipelines.sources.log_file import Head, LogFile
-from pipelines.sources.reading import Evidence, Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined, broken_records
 
 _OWN_AGENT = "signals-core"
 _LONGEST = 6
@@ -44,7 +44,7 @@ class Atif:
                 sessions += _sessions(log, value, f"{place}#", quarantined)
             else:
                 quarantined.append(Quarantined(place, "not an ATIF trajectory"))
-        quarantined += [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+        quarantined += broken_records(log)
         return Parsed(tuple(sessions), tuple(quarantined))
 
 

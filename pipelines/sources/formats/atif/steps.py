@@ -42,7 +42,7 @@ def steps_of(
         for refusal in _refusals(step):
             draft.add(refusal)
     draft.steps[:] = _with_totals(draft.steps, trajectory)
-    return draft.finish(""), odd
+    return draft.finish(), odd
 
 
 def _with_totals(steps: list[Step], trajectory: Mapping[str, Any]) -> list[Step]:

@@ -14,6 +14,7 @@ from pipelines.sources.fields import (
     content_text,
     content_texts,
     id_of,
+    is_odd_content,
     mapping_of,
     text_of,
     time_of,
@@ -93,11 +94,13 @@ class ClaudeRecords:
         step = translate(uuid or place, record, marks)
         if step is not None:
             self._add(step, place)
+        elif kind in ("user", "assistant") and is_odd_content(record["message"]["content"]):
+            return f"a record of type {kind} with content of no known form"
         return None
 
-    def finish(self, source_path: str) -> tuple[Step, ...]:
+    def finish(self) -> tuple[Step, ...]:
         """The steps of the session."""
-        return self._draft.finish(source_path)
+        return self._draft.finish()
 
     def _add(self, step: Step, place: str) -> None:
         """Add a step, unless it repeats one; another under its reference is known by its place."""

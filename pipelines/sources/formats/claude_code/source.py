@@ -146,7 +146,7 @@ def _session(
     log: LogFile, groups: Mapping[_Name, ClaudeRecords], name: _Name, index: int
 ) -> Session | None:
     records = groups[name]
-    steps = records.finish(str(log.path))
+    steps = records.finish()
     if not steps:
         return None
     parent_id = _parent_id(groups, name)

@@ -89,14 +89,14 @@ class CodexSteps:
             step.timestamp = time_of(line)
             self._add(step)
 
-    def finish(self, source_path: str) -> tuple[Step, ...]:
+    def finish(self) -> tuple[Step, ...]:
         """The steps, with tokens and what identifies copies of them."""
         draft = SessionDraft()
         ids = self._lineage.content_ids(self._steps)
         costs = self._usage.spread(len(self._steps))
         for step, content_id, (tokens, call_id) in zip(self._steps, ids, costs, strict=True):
             draft.add(step.whole(tokens, call_id, content_id))
-        return draft.finish(source_path)
+        return draft.finish()
 
     def _add(self, step: PendingStep) -> None:
         if step.source == "agent":

@@ -5,12 +5,12 @@ from typing import Any
 
 from agent_core.session import Session
 from pipelines.sources.drafting import with_facts_of_steps
-from pipelines.sources.fields import id_of, mapping_of, text_of, time_of
+from pipelines.sources.fields import id_of, is_odd_content, mapping_of, text_of, time_of
 from pipelines.sources.formats.codex.records import CodexSteps
 from pipelines.sources.formats.codex.rollout import CodexRecord, Rollout, survey
 from pipelines.sources.json_lines import Record
 from pipelines.sources.log_file import Head, LogFile
-from pipelines.sources.reading import Evidence, Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined, broken_records
 
 _ENVELOPES = frozenset(
     ("session_meta", "response_item", "event_msg", "turn_context", "compacted", "world_state")
@@ -51,7 +51,7 @@ class Codex:
         odd: list[Quarantined] = []
         rollout = survey(_unwrapped(log.records, odd))
         # After a pass over the records the broken lines are known: asking earlier costs another.
-        quarantined = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+        quarantined = broken_records(log)
         steps = CodexSteps(rollout)
         for record in _unwrapped(log.records, []):
             steps.take(record)
@@ -74,6 +74,9 @@ def _unwrapped(records: Iterable[Record], odd: list[Quarantined]) -> Iterator[Co
         if _lacks_content(payload if kind == "response_item" else value):
             odd.append(Quarantined(place, "a message without content"))
             continue
+        item: Any = payload if kind == "response_item" else value
+        if text_of(item, "type") == "message" and is_odd_content(item.get("content")):
+            odd.append(Quarantined(place, "a message with content of no known form"))
         if isinstance(payload, dict) and kind in _ENVELOPES:
             yield CodexRecord(place, kind, payload, value)
         elif kind in _BARE_ITEMS:
@@ -102,7 +105,7 @@ def _is_bare(record: dict[str, Any]) -> bool:
 
 def _session(log: LogFile, rollout: Rollout, translated: CodexSteps) -> Session | None:
     meta = rollout.meta
-    steps = translated.finish(str(log.path))
+    steps = translated.finish()
     if not steps:
         return None
     session_id = id_of(meta, "id", "session_id") or f"{log.path}#0"

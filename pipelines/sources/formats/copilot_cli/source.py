@@ -7,7 +7,7 @@ from pipelines.sources.drafting import with_facts_of_steps
 from pipelines.sources.fields import id_of, mapping_of, text_of, time_of
 from pipelines.sources.formats.copilot_cli.events import CopilotEvents, Survey
 from pipelines.sources.log_file import Head, LogFile
-from pipelines.sources.reading import Evidence, Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined, broken_records
 
 _ENVELOPE = frozenset(("type", "data", "id", "timestamp"))
 _GROUPS = ("session", "user", "assistant", "tool", "hook", "system", "permission", "subagent")
@@ -31,7 +31,7 @@ class CopilotCli:
         for record in log.records:
             survey.note(record.value)
         events = CopilotEvents(survey)
-        quarantined = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+        quarantined = broken_records(log)
         facts: dict[str, Any] = {}
         for place, _, event in log.records:
             if not isinstance(event, dict):
@@ -70,7 +70,7 @@ def _session(log: LogFile, events: CopilotEvents, survey: Survey, facts: dict[st
         format=CopilotCli.name,
         session_id=session_id,
         source_path=str(log.path),
-        steps=draft.finish(str(log.path)),
+        steps=draft.finish(),
         agent="copilot-cli",
         agent_version=id_of(facts, "copilotVersion") or None,
         project=text_of(mapping_of(facts, "context"), "cwd") or survey.folder or None,

@@ -12,7 +12,7 @@ from pipelines.sources.fields import id_of, text_of, time_of
 from pipelines.sources.formats.gemini_cli.messages import steps_of
 from pipelines.sources.formats.gemini_cli.replay import Chat, is_message, replay
 from pipelines.sources.log_file import Head, LogFile
-from pipelines.sources.reading import Evidence, Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, broken_records
 
 _OF_A_CHAT = frozenset(("sessionId", "projectHash", "startTime"))
 
@@ -35,7 +35,7 @@ class GeminiCli:
             chat = _document(log.head.document)
         else:
             chat = replay(log.records)
-            broken = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+            broken = broken_records(log)
             chat.quarantined[:0] = broken
         session = _session(log, chat)
         return Parsed((session,) if session.steps else (), tuple(chat.quarantined))
@@ -79,7 +79,7 @@ def _session(log: LogFile, chat: Chat) -> Session:
         format=GeminiCli.name,
         session_id=session_id,
         source_path=str(log.path),
-        steps=draft.finish(str(log.path)),
+        steps=draft.finish(),
         agent="gemini-cli",
         project=text_of(told, "projectHash") or None,
         parent_key=f"{GeminiCli.name}:{parent_id}" if parent_id else None,

@@ -46,7 +46,7 @@ class Inspect:
         quarantined: list[Quarantined] = []
         graders = 0
         for number, sample in enumerate(samples):
-            steps = read_steps(sample, str(log.path))
+            steps = read_steps(sample)
             quarantined += steps.quarantined
             graders += steps.graders
             if steps.steps:

@@ -39,11 +39,11 @@ class SampleSteps(NamedTuple):
     """Calls of models that judged the sample."""
 
 
-def read_steps(sample: Sample, source_path: str) -> SampleSteps:
+def read_steps(sample: Sample) -> SampleSteps:
     """The steps of a sample."""
     telling = _Telling(sample)
     telling.tell()
-    steps = telling.draft.finish(source_path)
+    steps = telling.draft.finish()
     graders = sum(placed.is_grader for placed in telling.events)
     return SampleSteps(_with_totals(steps, sample.value), telling.quarantined, graders)
 

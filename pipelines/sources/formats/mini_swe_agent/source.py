@@ -39,7 +39,7 @@ class MiniSweAgent:
         if run is None:
             return Parsed(())
         conversation = Conversation(run.messages, run.pointer, run.info)
-        steps = conversation.steps(str(log.path))
+        steps = conversation.steps()
         session = _session(log, run, steps) if steps else None
         return Parsed((session,) if session else (), tuple(conversation.quarantined))
 

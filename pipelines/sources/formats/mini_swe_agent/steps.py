@@ -53,7 +53,7 @@ class Conversation:
         self._refusal_at: int | None = None
         """The message that stands in the step of the answer which it refuses."""
 
-    def steps(self, source_path: str) -> tuple[Step, ...]:
+    def steps(self) -> tuple[Step, ...]:
         """The steps; what is no message is noted in `quarantined`."""
         for index, message in enumerate(self._messages):
             if not is_message(message):
@@ -61,7 +61,7 @@ class Conversation:
             elif index != self._refusal_at:
                 for step in self._steps_of(index, message):
                     self._draft.add(step)
-        return self._draft.finish(source_path)
+        return self._draft.finish()
 
     def _place(self, index: int) -> str:
         return f"{self._pointer}/{index}"

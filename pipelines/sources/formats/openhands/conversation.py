@@ -79,7 +79,7 @@ class Conversation:
             format=NAME,
             session_id=session_id,
             source_path=source_path,
-            steps=tuple(map(self._with_model, self.meter.apply(self.draft.finish(source_path)))),
+            steps=tuple(map(self._with_model, self.meter.apply(self.draft.finish()))),
             agent=NAME,
             agent_version=self.version,
             project=self.project,

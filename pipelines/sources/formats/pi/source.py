@@ -8,7 +8,7 @@ from pipelines.sources.drafting import with_facts_of_steps
 from pipelines.sources.fields import id_of, text_of, time_of
 from pipelines.sources.formats.pi.entries import PiEntries
 from pipelines.sources.log_file import Head, LogFile
-from pipelines.sources.reading import Evidence, Parsed, Quarantined
+from pipelines.sources.reading import Evidence, Parsed, Quarantined, broken_records
 
 # A parent is told by its file, whose name ends with its id, or by the id alone.
 _PARENT_ID = re.compile(r"(?:.*[/\\])?(?:[^/\\]*_)?([^/\\_]+?)(?:\.jsonl)?", re.DOTALL)
@@ -28,7 +28,7 @@ class Pi:
 
     def read(self, log: LogFile) -> Parsed:
         """One session."""
-        quarantined = [Quarantined(f"line:{line.line}", line.reason) for line in log.broken_lines]
+        quarantined = broken_records(log)
         entries = PiEntries(is_subagents=_is_subagents(log))
         header: dict[str, Any] = {}
         for place, _, record in log.records:
@@ -67,7 +67,7 @@ def _session(log: LogFile, header: dict[str, Any], entries: PiEntries) -> Sessio
         format=Pi.name,
         session_id=session_id,
         source_path=str(log.path),
-        steps=draft.finish(str(log.path)),
+        steps=draft.finish(),
         agent="pi",
         project=text_of(header, "cwd") or None,
         parent_key=f"{Pi.name}:{parent[1]}" if parent else None,
