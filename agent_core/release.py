@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+AGENT_NAME = "signals-core"
+"""What the bundled agent calls itself in its session logs."""
+
 PATCHABLE = ("agent_core/prompts", "agent_core/tools", "agent_core/playbooks")
 _REPOSITORY = Path(__file__).parent.parent
 _HASH_CHARS = 12

@@ -14,10 +14,10 @@ from typing import Any
 from agent_core.plan import Plan
 from agent_core.policy import Action
 from agent_core.private_files import write_atomically
+from agent_core.release import AGENT_NAME
 from agent_core.session import Observation
 
 SCHEMA_VERSION = "ATIF-v1.8"
-AGENT_NAME = "signals-core"
 
 Clock = Callable[[], datetime]
 

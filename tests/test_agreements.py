@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from agent_core.session_log import AGENT_NAME
+from agent_core.release import AGENT_NAME
 from facets.schema import load_seed_schema
 from judges.replies import FindReply
 from judges.rubric import load_rubric

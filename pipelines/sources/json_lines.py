@@ -8,7 +8,7 @@ from pipelines.sources.json_text import NotJsonError, decode, decode_rest
 
 MAX_LINE_BYTES = 1 << 28
 """A longer line is passed over: what it holds would not fit in memory beside its text."""
-_KEPT_BYTES = 1 << 24
+_KEPT_BYTES = 1 << 25
 _SKIPPED_BYTES = 1 << 20
 _HOPELESS_LINES = 3
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent_core.release import AGENT_NAME
 from agent_core.session import Session
-from agent_core.session_log import AGENT_NAME
 from pipelines.home import Home
 
 UNVERIFIED = f"{AGENT_NAME} (unverified)"

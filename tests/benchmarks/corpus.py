@@ -59,6 +59,12 @@ class Text:
         start = self.draw.randrange(len(self.pool) - length)
         return self.pool[start : start + length]
 
+    def result(self) -> tuple[str, bool]:
+        """What a tool gives back, and whether it failed: one in twenty does, in a few words."""
+        if self.draw.random() < 0.05:
+            return f"Error: ENOENT: no such file or directory, open '{self.piece(60, 0.3)}'", True
+        return self.piece(2200, 1.3), False
+
     def name(self) -> str:
         """An id that no other record has."""
         return f"{self.draw.getrandbits(128):032x}"
@@ -133,7 +139,7 @@ def _claude_session(session_id: str, text: Text) -> Iterator[dict[str, Any]]:
             call: dict[str, Any] = {"type": "tool_use", "id": call_id, "name": "Bash"}
             call["input"] = {"command": text.piece(200), "description": text.piece(40)}
             yield line("assistant", message={**answer, "content": [call], "usage": usage})
-            output, failed = text.piece(1500, 1.3), text.draw.random() < 0.05
+            output, failed = text.result()
             result: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id}
             result["content"] = output
             result["is_error"] = failed
@@ -169,8 +175,8 @@ def _codex_session(session_id: str, text: Text) -> Iterator[dict[str, Any]]:
             arguments = orjson.dumps({"command": ["bash", "-lc", text.piece(200)]}).decode()
             call = {"name": "shell", "arguments": arguments, "call_id": call_id}
             yield record("response_item", type="function_call", **call)
-            code = 1 if text.draw.random() < 0.05 else 0
-            output = f"Exit code: {code}\nWall time: 1 seconds\nOutput:\n{text.piece(1500, 1.3)}"
+            told, failed = text.result()
+            output = f"Exit code: {int(failed)}\nWall time: 1 seconds\nOutput:\n{told}"
             answer = {"type": "function_call_output", "call_id": call_id, "output": output}
             yield record("response_item", **answer)
             spent += 1

@@ -74,9 +74,6 @@ def _unwrapped(records: Iterable[Record], odd: list[Quarantined]) -> Iterator[Co
         if _lacks_content(payload if kind == "response_item" else value):
             odd.append(Quarantined(place, "a message without content"))
             continue
-        item: Any = payload if kind == "response_item" else value
-        if text_of(item, "type") == "message" and is_odd_content(item.get("content")):
-            odd.append(Quarantined(place, "a message with content of no known form"))
         if isinstance(payload, dict) and kind in _ENVELOPES:
             yield CodexRecord(place, kind, payload, value)
         elif kind in _BARE_ITEMS:
@@ -91,8 +88,10 @@ def _unwrapped(records: Iterable[Record], odd: list[Quarantined]) -> Iterator[Co
 
 
 def _lacks_content(item: Any) -> bool:
-    is_message = text_of(item, "type") == "message"
-    return is_message and not isinstance(item.get("content"), str | list)
+    if not isinstance(item, dict) or item.get("type") != "message":
+        return False
+    content = item.get("content")
+    return content is None or is_odd_content(content)
 
 
 def _is_envelope(record: dict[str, Any]) -> bool:
