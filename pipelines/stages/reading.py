@@ -5,11 +5,11 @@ import gc
 import multiprocessing
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
-    Future,
     ProcessPoolExecutor,
     as_completed,
     wait,
@@ -106,12 +106,15 @@ def _read_ahead(
     pool: Executor, read: Callable[[_Task], Batch], tasks: Sequence[_Task]
 ) -> Iterator[Batch]:
     """The batches as they are done: the largest tasks first, so that none is left to the end."""
-    waiting: set[Future[Batch]] = set()
-    for task in sorted(tasks, key=lambda task: -task.size):
-        waiting.add(pool.submit(read, task))
-        while len(waiting) > _AHEAD:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+    queue = deque(sorted(tasks, key=lambda task: -task.size))
+    waiting = {pool.submit(read, queue.popleft()) for _ in range(min(_AHEAD, len(queue)))}
+    # The readers take a second to start, in which this process does some of their work.
+    while queue and not any(future.done() for future in waiting):
+        yield read(queue.pop())
+    while queue:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        waiting |= {pool.submit(read, queue.popleft()) for _ in range(min(len(done), len(queue)))}
+        yield from (future.result() for future in done)
     yield from (future.result() for future in as_completed(waiting))
 
 
