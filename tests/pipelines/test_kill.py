@@ -89,6 +89,7 @@ def test_killed_at_random_moments_the_next_run_goes_on(tmp_path: Path) -> None:
     assert tables[0] == tables[1]
 
 
+@pytest.mark.timeout(1800)
 def test_an_ingest_killed_at_random_moments_goes_on(tmp_path: Path) -> None:
     """Fifty homes, each killed once somewhere in its ingest and then left to finish."""
     logs = tmp_path / "logs"
