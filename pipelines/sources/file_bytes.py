@@ -22,6 +22,7 @@ KEPT_BYTES = 1 << 25
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _CHUNK = 1 << 18
+_MAX_UTF16_BYTES = 1 << 27
 
 
 class UnreadableError(Exception):
@@ -68,8 +69,10 @@ class FileBytes:
         content = io.BufferedReader(_Tolerant(self, self._decompressed()), _CHUNK)
         start = content.peek(3)[:3]
         if start.startswith(_UTF16_MARKS):
-            text = content.read().decode("utf-16", "replace")
-            return io.BytesIO(text.encode("utf-8", "replace"))
+            data = content.read(_MAX_UTF16_BYTES + 1)
+            if len(data) > _MAX_UTF16_BYTES:
+                raise UnreadableError(f"larger than {_MAX_UTF16_BYTES >> 20} MB and in UTF-16")
+            return io.BytesIO(data.decode("utf-16", "replace").encode("utf-8", "replace"))
         content.read(3 if start == _UTF8_MARK else 0)
         return content
 

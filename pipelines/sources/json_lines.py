@@ -10,7 +10,7 @@ MAX_LINE_BYTES = 1 << 28
 """A longer line is passed over: what it holds would not fit in memory beside its text."""
 _KEPT_BYTES = 1 << 25
 _SKIPPED_BYTES = 1 << 20
-_HOPELESS_LINES = 3
+_PATIENCE_BYTES = 1 << 20
 
 
 class Record(NamedTuple):
@@ -42,6 +42,8 @@ class JsonLines:
         self._broken: list[BrokenLine] = []
         self._torn: int | None = None
         self._length: int | None = None
+        self.has_nuls = False
+        """Whether a line that was read had NUL bytes in it."""
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self._kept) if self._kept is not None else self._decode()
@@ -62,8 +64,11 @@ class JsonLines:
         self._finish()
         return self._torn
 
-    def first(self, limit: int) -> tuple[list[Any], bool]:
-        """The first values, and whether a broken line came before the last of them."""
+    def first(self, limit: int, hopeless_lines: int | None = None) -> tuple[list[Any], bool]:
+        """The first values, and whether a broken line came before the last of them.
+
+        Gives up after so many lines, or after a megabyte, of which none decodes.
+        """
         values: list[Any] = []
         broken = size = 0
         for line in self._lines():
@@ -71,8 +76,8 @@ class JsonLines:
             values += [record.value for record in found]
             broken += bool(problem) and not line.is_last
             size += len(line.text or b"")
-            is_enough = len(values) >= limit or (values and size > _KEPT_BYTES)
-            if is_enough or (not values and broken >= _HOPELESS_LINES):
+            is_enough = len(values) >= limit or size > (_KEPT_BYTES if values else _PATIENCE_BYTES)
+            if is_enough or (not values and broken == hopeless_lines):
                 break
         return values, broken > 0
 
@@ -109,8 +114,11 @@ class JsonLines:
                 if is_last and len(raw) == MAX_LINE_BYTES:
                     yield _Line(number, None, _skip_line(content))
                     continue
-                # A crash leaves runs of NUL where the file had been extended but not written.
-                text = (raw.replace(b"\0", b"") if b"\0" in raw else raw).strip()
+                if b"\0" in raw:
+                    # A crash leaves runs of them where the file was extended but not written.
+                    self.has_nuls = True
+                    raw = raw.replace(b"\0", b"")
+                text = raw.strip()
                 if text:
                     yield _Line(number, text, is_last)
 

@@ -7,6 +7,10 @@ from typing import Any
 import orjson
 
 _MAX_DEPTH_CHECKED = 200
+_MAX_CONTAINERS = 2_000_000
+_MAX_ITEMS = 20_000_000
+_MAX_VALUES = 1_000
+_TOO_MANY = "more values in one text than memory has room for"
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 
@@ -20,11 +24,15 @@ def decode(text: bytes) -> Any:
     Accepts what orjson refuses but logs contain: bytes that are not UTF-8 and lone surrogates
     (both become replacement characters) and NaN or infinities (become null).
     """
+    containers = text.count(b"[") + text.count(b"{")
+    if containers > _MAX_CONTAINERS or (len(text) > _MAX_ITEMS and text.count(b",") > _MAX_ITEMS):
+        # A few hundred kilobytes of compressed `{},` would take gigabytes.
+        raise NotJsonError(_TOO_MANY)
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         value = _decode_leniently(text)
-    if text.count(b"[") + text.count(b"{") > _MAX_DEPTH_CHECKED:
+    if containers > _MAX_DEPTH_CHECKED:
         _refuse_deep_nesting(value)
     return value
 
@@ -34,7 +42,7 @@ def decode_rest(text: bytes, reason: str) -> tuple[list[Any], str | None]:
 
     The second of the result says what is wrong with the rest; None when everything decoded.
     """
-    if not text.startswith(b"{"):
+    if reason == _TOO_MANY or not text.startswith(b"{"):
         # A scalar before garbage is a line of a larger document, not a record.
         return [], reason
     decoded = text.decode("utf-8", "replace")
@@ -45,6 +53,8 @@ def decode_rest(text: bytes, reason: str) -> tuple[list[Any], str | None]:
         if problem:
             return values, problem if values else reason
         values.append(value)
+        if len(values) == _MAX_VALUES and start < len(decoded):
+            return values, f"more than {_MAX_VALUES} values on a line"
     return values, None
 
 
@@ -56,6 +66,7 @@ def decode_object(value: Any, raw_key: str = "input") -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
             decoded = decode(value.encode("utf-8", "replace"))
+            _refuse_deep_nesting([[[[decoded]]]])  # it will be written within other values
         except NotJsonError:
             return {raw_key: value} if value else {}
         return decoded if isinstance(decoded, dict) else {raw_key: value}

@@ -10,10 +10,11 @@ from pipelines.sources.file_bytes import MAX_BYTES, FileBytes, Stamp
 from pipelines.sources.json_lines import BrokenLine, JsonLines
 from pipelines.sources.json_text import NotJsonError, decode
 
-MAX_DOCUMENT_BYTES = 1 << 30
+MAX_DOCUMENT_BYTES = 1 << 28
 """A larger file that is one document or archive is not read: it would not fit in memory."""
 
 _HEAD_RECORDS = 60
+_HOPELESS_LINES = 3
 _START_BYTES = 1 << 12
 _BLANK = b"\0 \t\r\n"
 _ZIP = b"PK\x03\x04"
@@ -112,7 +113,7 @@ class LogFile:
         """The beginning, as detection needs it: only as much as that is decoded."""
         if self.archive is not None:
             return Head((), members=tuple(self.archive.namelist()))
-        values, is_broken = self.records.first(2)
+        values, is_broken = self.records.first(2, _HOPELESS_LINES)
         begins_whole = bool(values) and not is_broken
         # A document over many lines: its lines are not values of their own.
         if not begins_whole and self.document is not None:

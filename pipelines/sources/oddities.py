@@ -1,5 +1,6 @@
 """What is unusual about a file in ways that no format need care about, in words without content."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,12 @@ _PLACE = re.compile(r"line:\d{1,12}(\.\d{1,6})?|#(/[a-z_]{1,20}|/\d{1,9}){1,8}|[
 
 def oddities(log: LogFile, parsed: Parsed) -> list[str]:
     """Notes on the clock and the ids of a file that was read; UnreadableError as the log."""
-    return [*_clock_notes(log, parsed), *_zone_notes(log), *_id_notes(parsed)]
+    return [
+        *_clock_notes(log, parsed),
+        *_zone_notes(log),
+        *_byte_notes(log),
+        *_id_notes(parsed),
+    ]
 
 
 def _clock_notes(log: LogFile, parsed: Parsed) -> Iterator[str]:
@@ -59,6 +65,18 @@ def _zone_notes(log: LogFile) -> Iterator[str]:
         return
     if _WITHOUT_ZONE.search(log.content.start(_SEARCHED_BYTES)):
         yield "times without a zone, taken for UTC"
+
+
+def _byte_notes(log: LogFile) -> Iterator[str]:
+    if log.head.members:
+        return
+    if log.records.has_nuls:
+        yield "NUL bytes, taken out"
+    try:
+        # The last character may be cut in two.
+        codecs.getincrementaldecoder("utf-8")().decode(log.content.start(_SEARCHED_BYTES))
+    except UnicodeDecodeError:
+        yield "bytes that are not UTF-8, replaced: convert the file to have them"
 
 
 def _id_notes(parsed: Parsed) -> Iterator[str]:

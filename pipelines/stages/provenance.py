@@ -3,6 +3,7 @@ a hash that was registered, never by what they claim; names from logs are made f
 """
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +39,9 @@ class CoreLogs:
 
     def hold(self, path: Path, digest: str | None) -> bool:
         """Whether the log at `path` with that SHA-256 is the core's own."""
-        return path.resolve().is_relative_to(self.folder) or digest in self.registered
+        # Unlike Path.resolve it takes a link that leads to itself.
+        place = Path(os.path.realpath(path))
+        return place.is_relative_to(self.folder) or digest in self.registered
 
 
 def register_core_logs(home: Home, digests: list[str]) -> None:

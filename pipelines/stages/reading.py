@@ -14,6 +14,7 @@ from concurrent.futures import (
     as_completed,
     wait,
 )
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -85,15 +86,46 @@ def read_batches(
     if sum(task.size for task in tasks) < _PARALLEL_BYTES:
         yield from map(read, tasks)
         return
-    # What such a process held is free again only when it has ended.
     for task in (task for task in tasks if task.size > _HEAVY_BYTES):
+        yield from _read_alone(read, task)
+    left = {task.steps: task for task in tasks if task.size <= _HEAVY_BYTES}
+    try:
+        with _readers(2) as pool:
+            for batch in _read_ahead(pool, read, list(left.values())):
+                del left[batch.steps]
+                yield batch
+    except BrokenProcessPool:
+        for task in list(left.values()):
+            yield from _read_alone(read, task)
+
+
+def _read_alone(read: Callable[[_Task], Batch], task: _Task) -> Iterator[Batch]:
+    """Read in a process that ends with the task: what it held is free again only then.
+
+    Where it dies, file by file, so that the one that it cannot take is known.
+    """
+    try:
         with _readers(1) as reader:
             batch = reader.submit(read, task).result()
-        yield batch
-    light = [task for task in tasks if task.size <= _HEAVY_BYTES]
-    if light:
-        with _readers(2) as pool:
-            yield from _read_ahead(pool, read, light)
+    except BrokenProcessPool:
+        if len(task.files) == 1:
+            yield _lost(task)
+            return
+        for number, wanted in enumerate(task.files):
+            steps = task.steps.with_suffix(f".{number}.arrow")
+            yield from _read_alone(read, _Task((wanted,), task.size, steps))
+        return
+    yield batch
+
+
+def _lost(task: _Task) -> Batch:
+    """The batch of a file whose reader was killed, as the system does when memory runs out."""
+    count = write_steps(task.steps, [])
+    failed = [
+        _failed_rows(wanted, "its reader was killed, perhaps for want of memory", None)
+        for wanted in task.files
+    ]
+    return Batch(tuple(failed), task.steps, count)
 
 
 def _readers(count: int) -> ProcessPoolExecutor:
@@ -185,7 +217,7 @@ def _checked(read: _Read, wanted: Wanted) -> tuple[FileRows, list[Session]]:
         for _ in step_frames(sessions):
             pass
     except Exception as error:  # noqa: BLE001 - see above
-        return _failed_rows(wanted, error, rows.reading.stamp), []
+        return _failed_rows(wanted, failure_place(error), rows.reading.stamp), []
     return rows, sessions
 
 
@@ -197,11 +229,10 @@ def _read_rows(
     try:
         return _as_rows(wanted, reading, sources, core)
     except Exception as error:  # noqa: BLE001 - the edge of one file: the others must be read
-        return _failed_rows(wanted, error, reading.stamp), []
+        return _failed_rows(wanted, failure_place(error), reading.stamp), []
 
 
-def _failed_rows(wanted: Wanted, error: Exception, stamp: Stamp | None) -> FileRows:
-    detail = failure_place(error)
+def _failed_rows(wanted: Wanted, detail: str, stamp: Stamp | None) -> FileRows:
     reading = FileReading(wanted.path, "unreadable", detail=detail, stamp=stamp)
     key = file_key(wanted.path)
     return FileRows(key, wanted.format_name, reading, reading.status, (), (), ())

@@ -113,3 +113,33 @@ def test_the_rest_of_a_torn_line_is_picked_up(tmp_path: Path) -> None:
     assert (torn.torn_line, len(torn.records)) == (2, 1)
     whole = _log(tmp_path, b'{"a":1}\n{"a":2}\n')
     assert (whole.torn_line, len(whole.records)) == (None, 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "places", "reason"),
+    [
+        pytest.param(
+            b'{"d":[' + b"{}," * 2_000_001 + b"0]}",
+            [],
+            "more values in one text than memory has room for",
+            id="millions-of-empty-objects",
+        ),
+        pytest.param(
+            b"{}" * 1_001,
+            ["line:2", *(f"line:2.{n}" for n in range(2, 1_001))],
+            "more than 1000 values on a line",
+            id="many-values-on-a-line",
+        ),
+    ],
+)
+def test_a_line_that_would_fill_the_memory_is_broken(
+    tmp_path: Path, line: bytes, places: list[str], reason: str
+) -> None:
+    log = _log(tmp_path, gzip.compress(b'{"a":1}\n' + line + b'\n{"a":3}\n'))
+    assert [record.place for record in log.records] == ["line:1", *places, "line:3"]
+    assert log.broken_lines == [BrokenLine(2, reason)]
+
+
+def test_broken_lines_at_the_top_hide_nothing(tmp_path: Path) -> None:
+    log = _log(tmp_path, b'garbage\n{"a":\n"x"}\n[1,\n{"a":5}\n')
+    assert log.head.records == ({"a": 5},)

@@ -62,6 +62,26 @@ def test_the_clock_of_a_file(
     assert _detail(write_log(tmp_path / "a.jsonl", *records)) == detail
 
 
+@pytest.mark.parametrize(
+    ("damage", "detail"),
+    [
+        pytest.param(
+            (b"Go.", "Grüße".encode("latin-1")),
+            "bytes that are not UTF-8, replaced: convert the file to have them",
+            id="latin-1",
+        ),
+        pytest.param((b"Go.", b"Go\0\0."), "NUL bytes, taken out", id="nuls"),
+        pytest.param((b"Go.", "Grüße".encode()), None, id="utf-8"),
+    ],
+)
+def test_what_was_done_to_the_bytes_of_a_file_is_said(
+    tmp_path: Path, damage: tuple[bytes, bytes], detail: str | None
+) -> None:
+    path = write_log(tmp_path / "a.jsonl", said("s1", "u1", 0, "Go."))
+    path.write_bytes(path.read_bytes().replace(*damage))
+    assert _detail(path) == detail
+
+
 def test_an_id_that_could_be_words_is_no_place(tmp_path: Path) -> None:
     odd = _at("1970-01-02T00:00:00Z", "please do not repeat this")
     assert _detail(write_log(tmp_path / "a.jsonl", odd)) == "1 time before 2015"

@@ -298,14 +298,15 @@ def test_one_hostile_file_stops_nothing(context: Context, tmp_path: Path) -> Non
     summarise_sessions(context)
     rows = _rows(context, "SELECT path, status, detail FROM source_files ORDER BY path")
     assert [(Path(path).name, status, (detail or "")[:12]) for path, status, detail in rows] == [
-        ("deep.json", "unreadable", "TypeError at"),
+        ("deep.json", "read", ""),
         ("good.jsonl", "read", ""),
         ("tokens.jsonl", "read", ""),
         ("x\\xff.jsonl", "unreadable", "its name is "),
     ]
-    assert _rows(context, "SELECT session_id, steps FROM sessions ORDER BY ALL") == [
-        ("s1", 2),
-        ("s2", 2001),
+    assert _rows(context, "SELECT format, steps FROM sessions ORDER BY ALL") == [
+        ("claude_code", 2),
+        ("claude_code", 2001),
+        ("openai_chat", 2),
     ]
 
 
@@ -336,3 +337,32 @@ def test_a_document_that_becomes_a_conversion_is_linked(context: Context, tmp_pa
         summarise_sessions(context)
         linked = _rows(context, "SELECT conversion_of FROM sessions WHERE format = 'atif'")
         assert linked == [(native,)]
+
+
+def test_a_link_that_leads_to_itself_is_listed_with_its_reason(
+    context: Context, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    write_log(logs / "a.jsonl", *_FIRST)
+    (logs / "one").symlink_to("two")
+    (logs / "two").symlink_to("one")
+    ingest(context, [logs])
+    odd = "SELECT detail FROM source_files WHERE status = 'unreadable'"
+    assert _rows(context, odd) == [("Too many levels of symbolic links",)] * 2
+
+
+def test_arguments_nested_as_deep_as_json_goes_lose_nothing(
+    context: Context, tmp_path: Path
+) -> None:
+    deep = '{"a":' * 252 + "1" + "}" * 252
+    call = {"type": "function_call", "name": "shell", "arguments": deep, "call_id": "c1"}
+    said_so = {"type": "user_message", "message": "Go."}
+    path = write_log(
+        tmp_path / "rollout.jsonl",
+        {"timestamp": "2026-09-01T08:00:00Z", "type": "session_meta", "payload": {"id": "c"}},
+        {"timestamp": "2026-09-01T08:00:01Z", "type": "event_msg", "payload": said_so},
+        {"timestamp": "2026-09-01T08:00:02Z", "type": "response_item", "payload": call},
+    )
+    assert ingest(context, [path])["files_read"] == 1
+    told = _rows(context, "SELECT tool_calls->>'$[0].arguments.input' FROM steps WHERE calls = 1")
+    assert told == [(deep,)]
