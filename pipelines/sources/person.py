@@ -42,7 +42,7 @@ _MACHINE_STARTS = (
 )
 # What an editor or a harness puts before the person's words in one and the same text.
 _LEADING_ELEMENT = re.compile(
-    r"\s*<(system-reminder|ide_opened_file|ide_selection|ide_diagnostics)>.*?</\1>\s*", re.DOTALL
+    r"\s*+<(system-reminder|ide_opened_file|ide_selection|ide_diagnostics)>"
 )
 _EDITOR_CONTEXT, _EDITOR_REQUEST = "# Context from my IDE setup", "## My request for Codex:"
 _INTERRUPT = re.compile(r"\[Request interrupted by user[^\]\n]{0,40}\]")
@@ -50,12 +50,22 @@ _INTERRUPT = re.compile(r"\[Request interrupted by user[^\]\n]{0,40}\]")
 
 def person_text(text: str) -> str:
     """The words of the person in a user text; empty when the machine wrote all of it."""
-    while match := _LEADING_ELEMENT.match(text):
-        text = text[match.end() :]
+    text = text[_end_of_elements(text) :]
     if text.startswith(_EDITOR_CONTEXT):
         text = text.rpartition(_EDITOR_REQUEST)[2].strip()
     text = without_interrupt(text)
     return "" if is_machine_text(text) else text
+
+
+def _end_of_elements(text: str) -> int:
+    """Where the person's own words begin: after the last closed element that stands before them."""
+    end = 0
+    while opened := _LEADING_ELEMENT.match(text, end):
+        closed = re.compile(rf"</{opened[1]}>\s*+").search(text, opened.end())
+        if closed is None:
+            break
+        end = closed.end()
+    return end
 
 
 def is_machine_text(text: str) -> bool:

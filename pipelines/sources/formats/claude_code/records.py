@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -71,9 +71,10 @@ class ClaudeRecords:
         facts = {"branches": tuple(self._branches), "clashes": self._draft.clashes}
         return {name: fact for name, fact in facts.items() if fact}
 
-    def has_record(self, uuid: str | None) -> bool:
-        """Whether a step of the session was made from that record."""
-        return uuid in self._taken
+    @property
+    def record_ids(self) -> Iterable[str]:
+        """The uuid, else the place, of each record that a step of the session was made from."""
+        return self._taken.keys()
 
     def take(self, place: str, record: dict[str, Any]) -> str | None:
         """Translate one record; kinds that are no part of the conversation are passed over.

@@ -44,7 +44,11 @@ class ClaudeCode:
         # After a pass over the records the broken lines are known: asking earlier costs another.
         broken = [] if exported else log.broken_lines
         quarantined = [Quarantined(f"line:{line.line}", line.reason) for line in broken]
-        sessions = (_session(log, groups, name, index) for index, name in enumerate(groups))
+        holders = _holders(groups)
+        sessions = (
+            _session(log, records, name, index, _parent_id(holders, name, records))
+            for index, (name, records) in enumerate(groups.items())
+        )
         told = tuple(session for session in sessions if session is not None)
         return Parsed(told, tuple(quarantined + odd))
 
@@ -143,13 +147,11 @@ def _name(record: dict[str, Any], before: _Name, survey: _Survey, of_file: str) 
 
 
 def _session(
-    log: LogFile, groups: Mapping[_Name, ClaudeRecords], name: _Name, index: int
+    log: LogFile, records: ClaudeRecords, name: _Name, index: int, parent_id: str | None
 ) -> Session | None:
-    records = groups[name]
     steps = records.finish()
     if not steps:
         return None
-    parent_id = _parent_id(groups, name)
     session_id = "/".join(filter(None, name)) or f"{log.path}#{index}"
     session = Session(
         key=f"{ClaudeCode.name}:{session_id}",
@@ -166,14 +168,23 @@ def _session(
     return with_facts_of_steps(session)
 
 
-def _parent_id(groups: Mapping[_Name, ClaudeRecords], name: _Name) -> str | None:
+def _holders(groups: Mapping[_Name, ClaudeRecords]) -> dict[str, list[_Name]]:
+    """By uuid of a record that a session goes on from: the sessions that hold it, in file order."""
+    wanted = {group.first_parent for group in groups.values()}
+    holders: dict[str, list[_Name]] = {}
+    for name, group in groups.items():
+        for uuid in group.record_ids:
+            if uuid in wanted:
+                holders.setdefault(uuid, []).append(name)
+    return holders
+
+
+def _parent_id(
+    holders: Mapping[str, list[_Name]], name: _Name, records: ClaudeRecords
+) -> str | None:
     """The session that started a subagent, that a fork names or that a resumed one goes on from."""
-    records = groups[name]
     if name.agent_id:
         return name.session_id
-    continued = (
-        other.session_id
-        for other, group in groups.items()
-        if other != name and group.has_record(records.first_parent)
-    )
+    holding = holders.get(records.first_parent, ()) if records.first_parent else ()
+    continued = (other.session_id for other in holding if other != name)
     return records.forked_from or next(continued, None)

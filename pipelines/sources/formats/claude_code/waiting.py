@@ -4,6 +4,7 @@ Newer versions write a message where the agent gets it: as a user record, or as 
 Versions around 2.1 wrote only that it left the queue.
 """
 
+from collections import OrderedDict, defaultdict, deque
 from typing import Any
 
 from pipelines.sources.fields import content_text, mapping_of, text_of
@@ -49,23 +50,40 @@ class Waiting:
 
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
-        self._messages: list[str] = []
+        # A plain dictionary finds its first item more slowly, the more were taken out before it.
+        self._messages: OrderedDict[int, str] = OrderedDict()
+        self._places: defaultdict[str, deque[int]] = defaultdict(deque)
+        self._enqueued = 0
 
     def take(self, record: dict[str, Any]) -> str | None:
         """The message that the agent gets by this operation alone, if it is one of the person."""
         operation, message = text_of(record, "operation"), _message(record)
         if operation == "enqueue":
-            self._messages.append(message)
+            self._append(message)
             return None
         if operation == "popAll":  # the person takes them back, to write on
             self._messages.clear()
+            self._places.clear()
             return None
         if operation not in ("remove", "dequeue") or not self._messages:
             return None
-        known = message in self._messages
-        left = self._messages.pop(self._messages.index(message) if known else 0)
+        left = self._leave(message)
         is_only_here = operation == "remove" and not self._deliveries.has(left)
         return left if is_only_here and _is_persons(left) else None
+
+    def _append(self, message: str) -> None:
+        self._messages[self._enqueued] = message
+        self._places[message].append(self._enqueued)
+        self._enqueued += 1
+
+    def _leave(self, message: str) -> str:
+        """Take out the first message of that text, else the first of all."""
+        left = message if message in self._places else self._messages[next(iter(self._messages))]
+        places = self._places[left]
+        del self._messages[places.popleft()]
+        if not places:
+            del self._places[left]
+        return left
 
 
 def _message(record: dict[str, Any]) -> str:

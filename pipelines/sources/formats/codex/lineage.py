@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -43,7 +44,7 @@ class Lineage:
     def __init__(self) -> None:
         self._blocks = [_Block()]
         self._block_of_step: list[int] = []
-        self._session_ids: list[str] = []
+        self._session_ids: dict[str, None] = {}
         self._forked_from = ""
 
     def take(self, kind: str, body_kind: str, body: Mapping[str, Any]) -> None:
@@ -68,14 +69,15 @@ class Lineage:
         """The session that this one was forked or spawned from, where the log says so."""
         spawn = mapping_of(mapping_of(mapping_of(meta, "source"), "subagent"), "thread_spawn")
         spawned_from = id_of(spawn, "parent_thread_id") or id_of(meta, "parent_thread_id")
-        replayed = self._session_ids[1:2]
-        return self._forked_from or spawned_from or next(iter(replayed), None)
+        replayed = next(islice(self._session_ids, 1, None), None)
+        return self._forked_from or spawned_from or replayed
 
     def content_ids(self, steps: Sequence[PendingStep]) -> list[str | None]:
         """For each step what its copies share; all None where the session has no id at all."""
         # The replayed history begins with the parent's own beginning, and so on to the root.
-        root = self._session_ids[-1] if len(self._session_ids) > 1 else self._forked_from
-        root = root or next(iter(self._session_ids), "")
+        oldest = next(reversed(self._session_ids), "")
+        root = oldest if len(self._session_ids) > 1 else self._forked_from
+        root = root or oldest
         said = _Chain(root)
         ids: list[str | None] = []
         seen: dict[str, int] = {}
@@ -98,8 +100,8 @@ class Lineage:
         session_id = id_of(meta, "id", "session_id")
         if not self._session_ids:
             self._forked_from = id_of(meta, "forked_from_id", "forked_from")
-        if session_id and session_id not in self._session_ids:
-            self._session_ids.append(session_id)
+        if session_id:
+            self._session_ids[session_id] = None
 
 
 class _Chain:

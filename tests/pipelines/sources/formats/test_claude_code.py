@@ -1,6 +1,7 @@
 """Claude Code's lines, translated."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -767,3 +768,56 @@ def test_an_exported_document_is_read_by_pointers(tmp_path: Path) -> None:
     (session,) = read_lines(tmp_path / "export.json", {"loglines": lines})
     assert outline(session) == [("#/loglines/0", "user", "turn", "Hello")]
     assert session.session_id == f"{tmp_path / 'export.json'}#0"
+
+
+def test_many_sessions_of_a_file_find_whom_they_go_on_from_in_seconds(tmp_path: Path) -> None:
+    count = 20_000
+    lines = [
+        claude("user", f"u{n}", "Go on", sessionId=f"s{n}", parentUuid=f"u{n - 1}")
+        for n in range(count)
+    ]
+    started = time.process_time()
+    sessions = read_lines(tmp_path / "x.jsonl", *lines)
+    assert time.process_time() - started < 15
+    assert [session.parent_key for session in sessions] == [
+        None,
+        *(f"claude_code:s{n}" for n in range(count - 1)),
+    ]
+
+
+def test_a_session_goes_on_from_the_first_other_that_holds_the_record(tmp_path: Path) -> None:
+    told = [("s1", "u2", "u1"), ("s1", "u1", None), ("s2", "u1", None), ("s3", "u3", "u1")]
+    lines = [claude("user", uuid, uuid, sessionId=s, parentUuid=up) for s, uuid, up in told]
+    sessions = read_lines(tmp_path / "x.jsonl", *lines)
+    assert [(session.session_id, session.parent_key) for session in sessions] == [
+        ("s1", "claude_code:s2"),
+        ("s2", None),
+        ("s3", "claude_code:s1"),
+    ]
+
+
+def test_the_first_of_equal_messages_leaves_the_queue(tmp_path: Path) -> None:
+    operations = [("enqueue", text) for text in ("a", "b", "a", "c")]
+    operations += [("remove", "a"), ("remove", ""), ("remove", "unknown"), ("remove", "c")]
+    operations += [("remove", ""), ("enqueue", "d"), ("popAll", ""), ("remove", "d")]
+    lines = [{**_QUEUE, "operation": name, "content": text} for name, text in operations]
+    session = _one(tmp_path, claude("user", "u1", "Go"), *lines)
+    assert [(step.source_ref, step.text) for step in session.steps[1:]] == [
+        ("line:6", "a"),
+        ("line:7", "b"),
+        ("line:8", "a"),
+        ("line:9", "c"),
+    ]
+
+
+@pytest.mark.parametrize("is_reversed", [True, False], ids=["last-first", "first-first"])
+def test_a_long_queue_is_read_in_seconds(tmp_path: Path, is_reversed: bool) -> None:
+    texts = [f"message {n}" for n in range(50_000)]
+    left = texts[::-1] if is_reversed else texts
+    lines = [{**_QUEUE, "operation": "enqueue", "content": text} for text in texts]
+    named = ({"content": text} if is_reversed else {} for text in left)
+    lines += [{**_QUEUE, "operation": "remove", **content} for content in named]
+    started = time.process_time()
+    session = _one(tmp_path, claude("user", "u1", "Go"), *lines)
+    assert time.process_time() - started < 15
+    assert [step.text for step in session.steps] == ["Go", *left]

@@ -1,6 +1,7 @@
 """Codex's rollouts, translated."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -558,3 +559,12 @@ def test_a_spawned_agent_has_no_person(tmp_path: Path) -> None:
         tmp_path, _meta("c9", source=source), *_turn("Review"), spoken("assistant", "ok")
     )
     assert (session.parent_key, session.is_autonomous) == ("codex:c1", True)
+
+
+def test_many_replayed_sessions_are_noted_in_seconds(tmp_path: Path) -> None:
+    metas = [_meta(f"c{number}") for number in range(60_000)]
+    started = time.process_time()
+    session = _one(tmp_path, *metas, metas[5], *_turn("One"))
+    assert time.process_time() - started < 10
+    assert (session.key, session.parent_key) == ("codex:c0", "codex:c1")
+    assert [step.text for step in session.steps] == ["One"]
