@@ -235,15 +235,20 @@ def _said(step: Step) -> tuple[Any, ...]:
 
 
 def _content_id(uuid: str, record: dict[str, Any]) -> str | None:
-    """The record's uuid, or that of the record which it copies.
+    """The uuid of the record, or of that which it copies, with what else a copy leaves alone.
 
-    Ids that other programs gave (`msg-1`) are no uuids: only with the time and the content they
-    tell a record from others.
+    A uuid alone would let a log that repeats another's take its turns away. Resumed sessions of
+    Claude Code 1.0 write answers again at a new time: the API's id tells those. Ids that other
+    programs gave (`msg-1`) are no uuids: only with the time and the content they tell a record
+    from others.
     """
     fork = record.get("forkedFrom")
     original = (text_of(fork, "messageUuid") if fork else "") or uuid
-    if not original or _UUID.fullmatch(original):
-        return original or None
+    if not original:
+        return None
+    if _UUID.fullmatch(original):
+        said = id_of(record.get("message"), "id") if record.get("type") == "assistant" else ""
+        return f"{original}:{said or id_of(record, 'timestamp')}"
     content = [record.get(key) for key in ("timestamp", "message", "attachment", "content")]
     told = orjson.dumps(content, default=str, option=orjson.OPT_NON_STR_KEYS)
     return f"{original}:{hashlib.blake2b(told, digest_size=12).hexdigest()}"

@@ -25,6 +25,7 @@ _REJECTED = (
     "was a file edit, the new_string was NOT written to the file)."
 )
 _U = [f"6e0c5a1b-3c0f-4d51-9d8e-0000000000{number:02}" for number in range(20)]
+_TIME = "2026-01-01T10:00:00.000Z"
 _COMPACTED = {"isCompactSummary": True, "isVisibleInTranscriptOnly": True}
 
 
@@ -552,12 +553,13 @@ def test_a_whole_session(tmp_path: Path) -> None:
         started_at=when,
         ended_at=when,
         steps=(
-            Step(_U[1], "user", "Run the tests", when, is_person=True, content_id=_U[1]),
+            Step(_U[1], "user", "Run the tests", when, is_person=True,
+                 content_id=f"{_U[1]}:{_TIME}"),
             Step(_U[2], "agent", "", when, reasoning="Which?", tokens=Tokens(1),
-                 content_id=_U[2], **agent),
+                 content_id=f"{_U[2]}:m1", **agent),
             Step(_U[3], "agent", "", when, tool_calls=(ToolCall("c1", "Bash", {"command":
                  "make test"}),), observations=(failure,), tokens=Tokens(115, 100, 7, 0, 10),
-                 content_id=_U[3], **agent),
+                 content_id=f"{_U[3]}:m1", **agent),
         ),
     )  # fmt: skip
 
@@ -717,11 +719,28 @@ def test_a_fork_keeps_its_steps_under_the_same_content_ids(tmp_path: Path) -> No
                   forkedFrom={"sessionId": "s1", "messageUuid": _U[1]})  # fmt: skip
     parent, child, declared = read_lines(tmp_path / "all.jsonl", *lines, *fork, told)
     assert [[step.content_id for step in s.steps] for s in (parent, child, declared)] == [
-        [_U[1], _U[2]],
-        [_U[1]],
-        [_U[1]],
+        [f"{_U[1]}:{_TIME}", f"{_U[2]}:{_TIME}"],
+        [f"{_U[1]}:{_TIME}"],
+        [f"{_U[1]}:{_TIME}"],
     ]
     assert (parent.parent_key, declared.parent_key) == (None, "claude_code:s1")
+
+
+def test_one_uuid_at_another_time_is_another_record(tmp_path: Path) -> None:
+    later = {"sessionId": "s2", "timestamp": "2026-01-01T10:00:07.000Z"}
+    sessions = read_lines(
+        tmp_path / "x.jsonl",
+        claude("user", _U[1], "One"),
+        answer(_U[2], "m1", say("Done")),
+        claude("user", _U[1], "One", **later),
+        {**answer(_U[2], "m1", say("Done")), **later},
+        {**answer(_U[2], "m2", say("Done")), **later, "sessionId": "s3"},
+    )
+    assert [[step.content_id for step in session.steps] for session in sessions] == [
+        [f"{_U[1]}:{_TIME}", f"{_U[2]}:m1"],
+        [f"{_U[1]}:2026-01-01T10:00:07.000Z", f"{_U[2]}:m1"],
+        [f"{_U[2]}:m2"],
+    ]
 
 
 def test_ids_that_are_no_uuids_tell_copies_only_with_what_was_said(tmp_path: Path) -> None:
