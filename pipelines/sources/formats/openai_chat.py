@@ -22,6 +22,7 @@ from pipelines.sources.fields import (
 )
 from pipelines.sources.json_text import decode_object
 from pipelines.sources.log_file import Head, LogFile
+from pipelines.sources.naming import SessionNames, digest
 from pipelines.sources.reading import Evidence, Parsed, Quarantined, broken_records
 from pipelines.sources.tool_errors import looks_failed, observe
 
@@ -43,6 +44,8 @@ _FOREIGN_KEYS = frozenset(
 )
 _FOREIGN_BLOCKS = ("tool_use", "tool_result")
 _SEEN_MESSAGES = 60
+_LEAST_UNIQUE = 16
+"""Characters of an id that no other log is taken to have."""
 _DISPLAY = "messages_display"
 _SPEAKER = re.compile(r"^(system|user|assistant|tool): ", re.MULTILINE)
 
@@ -51,7 +54,7 @@ class OpenAIChat:
     """Reads conversations of the chat-completions API; they carry no times."""
 
     name = "openai_chat"
-    version = 2
+    version = 3
     evidence: Evidence = "real files"
     is_general = True
 
@@ -68,10 +71,12 @@ class OpenAIChat:
         """One session for each conversation."""
         chats, quarantined = _chats(log)
         sessions = []
+        names = SessionNames()
         for index, chat in enumerate(chats):
-            session = _session(log, chat, index)
-            if session.steps:
-                sessions.append(session)
+            if steps := _steps(chat):
+                wanted = _session_id(chat, steps) or f"{log.path}#{index}"
+                session_id = names.name(wanted, chat.about or chat.messages)
+                sessions.append(_session(log, chat, steps, session_id))
             quarantined += [
                 Quarantined(chat.ref(i), "not a message with a role")
                 for i, message in enumerate(chat.messages)
@@ -175,9 +180,7 @@ def _is_foreign_document(value: dict[str, Any]) -> bool:
     return bool(_FOREIGN_KEYS & value.keys()) or "exit_status" in info or "model_stats" in info
 
 
-def _session(log: LogFile, chat: _Chat, index: int) -> Session:
-    steps = _steps(chat)
-    session_id = _session_id(chat, steps) or f"{log.path}#{index}"
+def _session(log: LogFile, chat: _Chat, steps: tuple[Step, ...], session_id: str) -> Session:
     reward = chat.about.get("reward")
     session = Session(
         key=f"{OpenAIChat.name}:{session_id}",
@@ -199,14 +202,27 @@ def _is_simulated(about: Mapping[str, Any]) -> bool:
 
 
 def _session_id(chat: _Chat, steps: tuple[Step, ...]) -> str:
-    """The log's own id, else task, trial and a hash of what the user said first."""
+    """The log's own id, else that of its task, with a hash of what was said first.
+
+    A number or a short id counts the rows of a table: the hash tells it from another table's. Runs
+    of one task start alike unless a trial tells them apart, so there the first answer counts too.
+    """
     own = id_of(chat.about, "session_id", "conversation_id", "id")
     task = id_of(chat.about, "task_id", "instance_id")
-    if own or not task:
+    if not (own or task) or (len(own) >= _LEAST_UNIQUE and not own.isdecimal()):
         return own
-    first = next((step.text for step in steps if step.source == "user"), "")
-    digest = hashlib.sha256(first.encode("utf-8", "replace")).hexdigest()[:12]
-    return "-".join(filter(None, (task, id_of(chat.about, "trial"), digest)))
+    trial = "" if own else id_of(chat.about, "trial")
+    said = next((step.text for step in steps if step.source == "user"), "")
+    if not trial:
+        said = f"{said}\0{_first_answer(steps)}"
+    told = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
+    return "-".join(filter(None, (own or task, trial, told)))
+
+
+def _first_answer(steps: tuple[Step, ...]) -> str:
+    answer = next((step for step in steps if step.source == "agent"), None)
+    calls = answer.tool_calls if answer else ()
+    return digest([answer and answer.text, [(call.name, dict(call.arguments)) for call in calls]])
 
 
 def _steps(chat: _Chat) -> tuple[Step, ...]:

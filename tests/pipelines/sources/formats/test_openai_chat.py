@@ -88,6 +88,115 @@ def test_tau_bench_runs_are_told_apart(tmp_path: Path) -> None:
     assert sessions[1].steps[0].source_ref == "#/1/traj/0"
 
 
+def _said(*texts: str) -> list[dict[str, str]]:
+    """Messages of the user and the assistant in turn."""
+    roles = ("user", "assistant") * len(texts)
+    return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+
+
+_LONG = "chatcmpl-0123456789"
+_ANSWERS = (("Hi", "One"), ("Hi", "Two"), ("Hi", "One", "More"), ("Hi", "One"), ("Hi", "One", "!"))
+
+
+@pytest.mark.parametrize(
+    ("about", "ids"),
+    [
+        pytest.param(
+            {"task_id": 3},
+            [
+                "3-7487cd00b6db",
+                "3-b0d9eeb31250",
+                "3-7487cd00b6db#2",
+                "3-7487cd00b6db",
+                "3-7487cd00b6db#3",
+            ],
+            id="task",
+        ),
+        pytest.param(
+            {"id": 3},
+            [
+                "3-7487cd00b6db",
+                "3-b0d9eeb31250",
+                "3-7487cd00b6db#2",
+                "3-7487cd00b6db",
+                "3-7487cd00b6db#3",
+            ],
+            id="number",
+        ),
+        pytest.param(
+            {"id": "12345678901234567890"},
+            [
+                "12345678901234567890-7487cd00b6db",
+                "12345678901234567890-b0d9eeb31250",
+                "12345678901234567890-7487cd00b6db#2",
+                "12345678901234567890-7487cd00b6db",
+                "12345678901234567890-7487cd00b6db#3",
+            ],
+            id="long-number",
+        ),
+        pytest.param(
+            {"id": "row-3"},
+            [
+                "row-3-7487cd00b6db",
+                "row-3-b0d9eeb31250",
+                "row-3-7487cd00b6db#2",
+                "row-3-7487cd00b6db",
+                "row-3-7487cd00b6db#3",
+            ],
+            id="short",
+        ),
+        pytest.param(
+            {"id": _LONG},
+            [
+                "chatcmpl-0123456789",
+                "chatcmpl-0123456789#2",
+                "chatcmpl-0123456789#3",
+                "chatcmpl-0123456789",
+                "chatcmpl-0123456789#4",
+            ],
+            id="long",
+        ),
+        pytest.param(
+            {"task_id": 3, "trial": 0},
+            [
+                "3-0-3639efcd08ab",
+                "3-0-3639efcd08ab#2",
+                "3-0-3639efcd08ab#3",
+                "3-0-3639efcd08ab",
+                "3-0-3639efcd08ab#4",
+            ],
+            id="trial",
+        ),
+    ],
+)
+def test_conversations_with_one_id_stay_apart(
+    tmp_path: Path, about: dict[str, Any], ids: list[str]
+) -> None:
+    chats = [{**about, "messages": _said(*texts)} for texts in _ANSWERS]
+    sessions = read_lines(tmp_path / "chats", *chats)
+    assert [session.session_id for session in sessions] == ids
+
+
+def test_one_id_in_two_files_is_two_conversations(tmp_path: Path) -> None:
+    one, two = (
+        read_lines(tmp_path / answer, {"id": 1, "messages": _said("Hi", answer)})[0].session_id
+        for answer in ("One", "Two")
+    )
+    assert one != two
+
+
+def test_a_numbered_id_is_not_given_twice(tmp_path: Path) -> None:
+    chats = [(f"{_LONG}#2", "One"), (_LONG, "Two"), (_LONG, "Three"), (f"{_LONG}#2", "Four")]
+    lines = [{"id": name, "messages": _said("Hi", answer)} for name, answer in chats]
+    sessions = read_lines(tmp_path / "chats", *lines)
+    assert [session.session_id.removeprefix(_LONG) for session in sessions] == [
+        "#2",
+        "",
+        "#3",
+        "#2#2",
+    ]
+
+
 def _lines(*values: Any) -> bytes:
     return "".join(json.dumps(value) + "\n" for value in values).encode()
 
@@ -120,7 +229,7 @@ CASES: dict[str, Case] = {
             ).encode()
         },
         {
-            "openai_chat:s1": [
+            "openai_chat:s1-8ae761519a8e": [
                 "agent=shop start=2026-01-02T10:00:00",
                 "#/messages/0 system: Be kind",
                 "#/messages/1 user turn: Where is it?",
