@@ -1,5 +1,6 @@
 """Whether what a person gave holds anything to look at."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ _SHOWN = 3
 
 def require_sessions(context: Context, paths: Sequence[Path]) -> None:
     """Raise NoSessionsError where no file below `paths`, read by now, holds a session."""
-    given = [file_key(path.absolute()) for path in paths]
+    given = [file_key(os.path.realpath(path)) for path in paths]
     with context.warehouse() as connection:
         rows = query(
             connection,

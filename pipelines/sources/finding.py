@@ -39,7 +39,8 @@ def list_files(paths: Sequence[Path]) -> list[Listed]:
     found: dict[Hashable, Listed] = {}
     for path in paths:
         _check_exists(path)
-        for name in sorted(_walk(os.fspath(path.absolute()))):
+        # One name for a path however it is spelled: a file without an id is known by it.
+        for name in sorted(_walk(os.path.realpath(path))):
             if seen := _look(name):
                 found.setdefault(*seen)
     return sorted(found.values())

@@ -32,7 +32,7 @@ from pipelines.warehouse.session_rows import header_row, step_frames
 
 _TASK_BYTES = 8_000_000
 _TASK_FILES = 256
-_AHEAD = 4
+_AHEAD = 16
 # A second process costs a second to start: not worth it for less than this.
 _PARALLEL_BYTES = 24_000_000
 # Two such files at once would need more memory than one of them.

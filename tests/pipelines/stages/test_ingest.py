@@ -366,3 +366,15 @@ def test_arguments_nested_as_deep_as_json_goes_lose_nothing(
     assert ingest(context, [path])["files_read"] == 1
     told = _rows(context, "SELECT tool_calls->>'$[0].arguments.input' FROM steps WHERE calls = 1")
     assert told == [(deep,)]
+
+
+def test_a_path_spelled_in_two_ways_is_one_file(context: Context, tmp_path: Path) -> None:
+    chat = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]
+    _write_json(tmp_path / "logs" / "chat.json", chat)
+    (tmp_path / "link").symlink_to(tmp_path / "logs")
+    for folder in (tmp_path / "logs", tmp_path / "home" / ".." / "logs", tmp_path / "link"):
+        ingest(context, [folder])
+        assert _rows(context, "SELECT path FROM source_files") == [
+            (str(tmp_path / "logs" / "chat.json"),)
+        ]
+    assert _rows(context, "SELECT count(*) FROM sessions") == [(1,)]
