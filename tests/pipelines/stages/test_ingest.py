@@ -370,6 +370,7 @@ def test_arguments_nested_as_deep_as_json_goes_lose_nothing(
 
 def test_a_path_spelled_in_two_ways_is_one_file(context: Context, tmp_path: Path) -> None:
     chat = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]
+    (tmp_path / "logs").mkdir()
     _write_json(tmp_path / "logs" / "chat.json", chat)
     (tmp_path / "link").symlink_to(tmp_path / "logs")
     for folder in (tmp_path / "logs", tmp_path / "home" / ".." / "logs", tmp_path / "link"):
