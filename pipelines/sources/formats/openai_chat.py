@@ -204,10 +204,13 @@ def _is_simulated(about: Mapping[str, Any]) -> bool:
 def _session_id(chat: _Chat, steps: tuple[Step, ...]) -> str:
     """The log's own id, else that of its task, with a hash of what was said first.
 
-    A number or a short id counts the rows of a table: the hash tells it from another table's. Runs
-    of one task start alike unless a trial tells them apart, so there the first answer counts too.
+    An `id` that is a number or short counts the rows of a table: the hash tells it from another
+    table's. Runs of one task start alike unless a trial tells them apart, so there the first
+    answer counts too.
     """
-    own = id_of(chat.about, "session_id", "conversation_id", "id")
+    if stated := id_of(chat.about, "session_id", "conversation_id"):
+        return stated
+    own = id_of(chat.about, "id")
     task = id_of(chat.about, "task_id", "instance_id")
     if not (own or task) or (len(own) >= _LEAST_UNIQUE and not own.isdecimal()):
         return own

@@ -229,7 +229,7 @@ CASES: dict[str, Case] = {
             ).encode()
         },
         {
-            "openai_chat:s1-8ae761519a8e": [
+            "openai_chat:s1": [
                 "agent=shop start=2026-01-02T10:00:00",
                 "#/messages/0 system: Be kind",
                 "#/messages/1 user turn: Where is it?",
