@@ -13,15 +13,19 @@ import polars as pl
 
 from pipelines.warehouse import query
 
-_FILES = """
+# Ingest takes the hash of each session that it writes; the stage fills it in after this.
+_CHANGED = """
+FROM file_sessions SEMI JOIN (FROM sessions WHERE content_hash IS NULL) USING (session_key)
+SELECT session_key GROUP BY ALL HAVING count(*) > 1
+"""
+_FILES = f"""
 SELECT file_sessions.session_key, source_refs, path = sessions.source_path AS is_best
 FROM file_sessions JOIN sessions USING (session_key) JOIN source_files USING (path)
-WHERE session_key IN (FROM file_sessions SELECT session_key GROUP BY ALL HAVING count(*) > 1)
+WHERE session_key IN ({_CHANGED})
 ORDER BY session_key, is_best DESC, source_files.records DESC, path
 """
-_STEPS = """
-SELECT session_key, source_ref, timestamp, position FROM steps WHERE session_key IN (
-    FROM file_sessions SELECT session_key GROUP BY ALL HAVING count(*) > 1)
+_STEPS = f"""
+SELECT session_key, source_ref, timestamp, position FROM steps WHERE session_key IN ({_CHANGED})
 """
 _UPDATE = """
 UPDATE steps SET position = placed.position FROM placed
@@ -29,10 +33,12 @@ WHERE steps.session_key = placed.session_key AND steps.source_ref = placed.sourc
   AND steps.position <> placed.position
 """
 Times = Mapping[str, datetime | None]
+Links = dict[str | None, str | None]
+"""The step after each step: the first stands after None, and None after the last."""
 
 
 def order_steps(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write the positions of the steps of every session that stands in several files."""
+    """Write the positions of the steps of every changed session that stands in several files."""
     times: dict[str, dict[str, datetime | None]] = {}
     for key, ref, time, _ in query(connection, _STEPS).iter_rows():
         times.setdefault(key, {})[ref] = time
@@ -55,32 +61,45 @@ def order_steps(connection: duckdb.DuckDBPyConnection) -> None:
 def merge_orders(orders: Sequence[Sequence[str]], times: Times) -> list[str]:
     """All steps once; the first order is the backbone, the others come in turn."""
     backbone = frozenset(orders[0])
-    merged = list(dict.fromkeys(orders[0]))
+    links: Links = {}
+    _insert(links, None, list(dict.fromkeys(orders[0])))
     for order in orders[1:]:
-        _add(merged, order, backbone, times)
-    return merged
+        _add(links, order, backbone, times)
+    return list(_steps(links))
 
 
-def _add(merged: list[str], order: Sequence[str], backbone: frozenset[str], times: Times) -> None:
-    common = set(merged)
+def _add(links: Links, order: Sequence[str], backbone: frozenset[str], times: Times) -> None:
+    common = frozenset(_steps(links))
     for anchor, chunk in _chunks(order, common):
         first = next((times[ref] for ref in chunk if times[ref]), None)
-        place = (
-            _start(merged, order, common, first, times)
-            if anchor is None
-            else (merged.index(anchor) + 1)
-        )
+        place = _start(links, order, common, first, times) if anchor is None else anchor
         # Among what other files have put there already, by time.
         while (
-            place < len(merged)
-            and merged[place] not in backbone
-            and _is_after(first, times[merged[place]])
+            (after := links[place]) is not None
+            and after not in backbone
+            and _is_after(first, times[after])
         ):
-            place += 1
-        merged[place:place] = chunk
+            place = after
+        _insert(links, place, chunk)
 
 
-def _chunks(order: Sequence[str], common: set[str]) -> Iterator[tuple[str | None, list[str]]]:
+def _insert(links: Links, place: str | None, chunk: Sequence[str]) -> None:
+    """Put the steps behind the one at `place`."""
+    after = links.get(place)
+    for ref in chunk:
+        links[place] = ref
+        place = ref
+    links[place] = after
+
+
+def _steps(links: Links) -> Iterator[str]:
+    ref = links[None]
+    while ref is not None:
+        yield ref
+        ref = links[ref]
+
+
+def _chunks(order: Sequence[str], common: frozenset[str]) -> Iterator[tuple[str | None, list[str]]]:
     """Runs of new steps, each with the common step before it."""
     anchor: str | None = None
     chunk: list[str] = []
@@ -96,18 +115,18 @@ def _chunks(order: Sequence[str], common: set[str]) -> Iterator[tuple[str | None
 
 
 def _start(
-    merged: Sequence[str],
+    links: Links,
     order: Sequence[str],
-    common: set[str],
+    common: frozenset[str],
     first: datetime | None,
     times: Times,
-) -> int:
-    """Where steps go that no common step precedes."""
-    begin = next((times[ref] for ref in merged if times[ref]), None)
+) -> str | None:
+    """The step behind which steps go that no common step precedes; None for the very front."""
+    begin = next((times[ref] for ref in _steps(links) if times[ref]), None)
     if first and begin and first < begin:
-        return 0
+        return None
     met = next((ref for ref in order if ref in common), None)
-    return merged.index(met) if met else len(merged)
+    return next(ref for ref, after in links.items() if after == met)
 
 
 def _is_after(time: datetime | None, other: datetime | None) -> bool:

@@ -1,5 +1,7 @@
 """Sessions in several files: one order, nothing lost when one of them changes."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from pipelines.context import Context
 from pipelines.stages.ingest import ingest
 from pipelines.stages.sessions import summarise_sessions
-from pipelines.stages.step_order import merge_orders
+from pipelines.stages.step_order import Times, merge_orders
 from pipelines.warehouse import query
 from tests.pipelines.claude_log import answered, said, write_log
 
@@ -104,3 +106,38 @@ def test_killed_before_the_companion_the_next_run_reads_it(
     assert _rows(context, of_both) == [(2,)]
     ingest(context, [tmp_path])
     assert _rows(context, of_both) == [(4,)]
+
+
+def test_orders_of_many_alternating_steps_are_merged_in_seconds() -> None:
+    """Each second step is missing in the best file."""
+    refs = [f"u{number}" for number in range(60_000)]
+    begun = time.monotonic()
+    merged = merge_orders([refs[::2], refs], dict.fromkeys(refs))
+    assert merged == refs
+    assert time.monotonic() - begun < 2
+
+
+def test_steps_are_put_in_order_only_when_their_session_was_read_anew(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_log(tmp_path / "a.jsonl", *_part(1, 6))
+    write_log(tmp_path / "b.jsonl", *_part(5, 8))
+    merged: list[int] = []
+
+    def count_steps(orders: Sequence[Sequence[str]], times: Times) -> list[str]:
+        steps = merge_orders(orders, times)
+        merged.append(len(steps))
+        return steps
+
+    monkeypatch.setattr("pipelines.stages.step_order.merge_orders", count_steps)
+    ingest(context, [tmp_path])
+    summarise_sessions(context)
+    before = _rows(context, "SELECT rowid, * FROM steps ORDER BY ALL")
+    ingest(context, [tmp_path])
+    summarise_sessions(context)
+    assert merged == [8]
+    assert _rows(context, "SELECT rowid, * FROM steps ORDER BY ALL") == before
+    write_log(tmp_path / "b.jsonl", *_part(5, 10))
+    ingest(context, [tmp_path])
+    summarise_sessions(context)
+    assert merged == [8, 10]
