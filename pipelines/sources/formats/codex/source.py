@@ -33,7 +33,7 @@ class Codex:
     """Reads rollouts: envelopes `{timestamp, type, payload}`, or the bare items of before."""
 
     name = "codex"
-    version = 2
+    version = 3
     evidence: Evidence = "real files"
     is_general = False
 

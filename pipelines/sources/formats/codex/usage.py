@@ -73,8 +73,10 @@ class CallUsage:
         if before is None:
             return total if last == Tokens() else last
         spent = _combine(total, before, -1)
-        # Totals that fell were started anew: a resumed session, or one after a compaction.
-        is_anew = total.input < before.input or total.output < before.output
+        # Totals that fell, or that one call makes up, were started anew: a resumed session, or one
+        # after a compaction. The same total again is a repetition.
+        is_less = total.input < before.input or total.output < before.output
+        is_anew = is_less or last == total != before
         return (total if last == Tokens() else last) if is_anew else spent
 
 

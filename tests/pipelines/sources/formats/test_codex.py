@@ -476,6 +476,40 @@ def test_a_refused_command_is_a_rejection(tmp_path: Path) -> None:
     assert session.steps[0].observations[0].error_class == "rejected"
 
 
+@pytest.mark.parametrize(
+    ("usages", "spent"),
+    [
+        pytest.param(
+            [((1000, 0, 10, 0), (1000, 0, 10, 0)), ((3000, 500, 60, 0), (3000, 500, 60, 0))],
+            [Tokens(1000, 0, 10, 0), Tokens(3000, 500, 60, 0)],
+            id="anew, and higher",
+        ),
+        pytest.param(
+            [((1000, 0, 10, 0), (1000, 0, 10, 0)), ((1000, 0, 10, 0), (1000, 0, 10, 0))],
+            [Tokens(1000, 0, 10, 0), None],
+            id="repeated",
+        ),
+        pytest.param(
+            [((1000, 0, 10, 0), (1000, 0, 10, 0)), ((3000, 500, 60, 0), (2000, 500, 50, 0))],
+            [Tokens(1000, 0, 10, 0), Tokens(2000, 500, 50, 0)],
+            id="going on",
+        ),
+    ],
+)
+def test_a_total_that_one_call_makes_up_was_started_anew(
+    tmp_path: Path, usages: list[tuple[tuple[int, ...], ...]], spent: list[Tokens | None]
+) -> None:
+    lines = []
+    for total, last in usages:
+        info = {
+            **_usage(*total)["payload"]["info"],
+            "last_token_usage": _usage(*last)["payload"]["info"]["total_token_usage"],
+        }
+        lines += [spoken("assistant", "Done"), event("token_count", info=info)]
+    session = _one(tmp_path, _meta(), *lines)
+    assert [step.tokens for step in session.steps] == spent
+
+
 def test_totals_become_the_tokens_of_calls(tmp_path: Path) -> None:
     session = _one(
         tmp_path,
