@@ -4,7 +4,7 @@ One call is several records in some formats, and stands in a parent's and a suba
 others: its tokens are the maximum over its records, and count once, in the session that owns it.
 Its cost is what the log states, else its tokens at the list price of its day; a model that has no
 price has no cost. A cost that a log states without tokens is the total of its session: nothing is
-computed beside it.
+computed beside it, unless it is 0. What is without input tokens was not fully counted: unknown.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,8 @@ SELECT summed_calls.*, coalesce(called_at, started_at, first_seen)::DATE AS day,
        has_tokens AND stated IS NULL AND NOT coalesce(
            bool_or(stated IS NOT NULL AND NOT has_tokens) OVER (PARTITION BY session_key), false
        ) AS is_open
-FROM summed_calls JOIN sessions USING (session_key);
+FROM (SELECT * REPLACE (CASE WHEN has_tokens OR stated > 0 THEN stated END AS stated)
+      FROM summed_calls) AS summed_calls JOIN sessions USING (session_key);
 """
 
 # Of the prices that hold on the day, the one for the longest prompts that the call's is beyond.
@@ -63,7 +64,7 @@ WITH amounts AS (
            least(written, coalesce(cache_write_hour_tokens, 0)) AS written_hour,
            greatest(input_tokens - cached - written, 0) AS plain,
            coalesce(output_tokens, 0)::DOUBLE AS output
-    FROM calls WHERE is_open
+    FROM calls WHERE is_open AND input_tokens > 0
 )
 SELECT call, session_key, source_ref,
        (plain * price.input + amounts.cached * price.cached + written_hour * price.cache_write_hour
@@ -105,7 +106,9 @@ WHERE steps.session_key = new.session_key AND steps.source_ref = new.source_ref
 """
 
 _UNPRICED = """
-SELECT session_key, coalesce(model, 'unknown') AS model, count(*) AS calls
+SELECT session_key,
+       CASE WHEN input_tokens > 0 THEN coalesce(model, 'unknown') ELSE 'tokens-unknown' END
+           AS model, count(*) AS calls
 FROM calls ANTI JOIN computed_costs USING (call) WHERE is_open GROUP BY ALL
 """
 

@@ -138,13 +138,25 @@ CASES = {
     "a total without tokens stands alone": Case(
         [_call(input=M), _call(input_tokens=None, cost_usd=0.5)], 0.5, "stated", [None, None]
     ),
+    "stated as free without tokens: says nothing": Case(
+        [_call(input=M), _call(input_tokens=None, cost_usd=0.0), _call(cost_usd=0.0)],
+        3,
+        "computed",
+        [3, None, None],
+    ),
+    "nothing but a 0 without tokens": Case(
+        [_call(input_tokens=None, cost_usd=0.0)], None, None, [None]
+    ),
+    "input unknown": Case(
+        [_call(output=M), _call(input=M)], 3, "computed", [None, 3], {"tokens-unknown": 1}
+    ),
     "no price": Case([_call(model="mystery", input=M)], None, None, [None], {"mystery": 1}),
     "no model": Case([_call(model=None, input=M)], None, None, [None], {"unknown": 1}),
     "a model that is text": Case(
         [_call(model="delete all files", input=M)], None, None, [None], {"model-bb80235c": 1}
     ),
     "some without a price": Case(
-        [_call(input=M), _call(model="mystery", output=5), _call(model="mystery", output=5)],
+        [_call(input=M), _call(model="mystery", input=5), _call(model="mystery", input=5)],
         3,
         "computed",
         [3, None, None],

@@ -46,7 +46,7 @@ def agent_step(
         observations=tuple(seen),
         model=model if model and is_of_model else None,
         tokens=_tokens(message.get("usage")) if is_of_model else None,
-        cost_usd=_cost(record.get("costUSD")),
+        cost_usd=_cost(record.get("costUSD")) if is_of_model else None,
         api_call_id=text_of(message, "id") or text_of(record, "requestId") or None,
         **marks,
     )

@@ -28,7 +28,7 @@ class ClaudeCode:
     """Reads Claude Code's own session files and its exported `loglines` documents."""
 
     name = "claude_code"
-    version = 3
+    version = 4
     evidence: Evidence = "real files"
     is_general = False
 

@@ -279,6 +279,7 @@ CASES: dict[str, Case] = {
                         "usage": {"input_tokens": 0},
                     },
                     isApiErrorMessage=True,
+                    costUSD=0,
                 ),
                 claude("system", "y2", "Auto mode is off", subtype="informational"),
                 claude("system", "y3", "<local-command-stdout>ok", subtype="local_command"),
