@@ -118,7 +118,9 @@ def test_a_folder_is_one_session_and_read_once(context: Context, tmp_path: Path,
     require_sessions(context, [tmp_path / "logs"])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))]
+)
 @pytest.mark.parametrize("form", _FORMS)
 def test_any_order_of_arrival_gives_the_tables_of_one_run(
     context: Context, tmp_path: Path, form: str, seed: int
