@@ -1,0 +1,141 @@
+"""Rows of judgements: which sessions wait for a judge's verdict, and how a verdict is kept."""
+
+import hashlib
+import traceback
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import orjson
+import polars as pl
+
+from agent_core.errors import SignalsError
+from agent_core.session import Session
+from judges.verdict import Judge, JudgeIdentity, Judgement
+from pipelines.warehouse import query, replace_rows
+from pipelines.warehouse.session_rows import load_sessions
+
+MAX_ATTEMPTS = 3
+_RETRY_AFTER = timedelta(days=1)
+# Columns that may be null in every row of a batch: nothing to infer a type from.
+_NULLABLE: dict[str, pl.DataType] = {
+    "reason": pl.String(),
+    "friction_score": pl.Float64(),
+    "delight_score": pl.Float64(),
+}
+
+
+def waiting_sessions(
+    connection: duckdb.DuckDBPyConnection, identity: JudgeIdentity, now: datetime
+) -> pl.DataFrame:
+    """Selected sessions without a verdict of this judge: key, content_hash, steps, active_at."""
+    return query(
+        connection,
+        """
+        SELECT session_key, content_hash, steps,
+               coalesce(ended_at, started_at, first_seen) AS active_at
+        FROM sessions WHERE exclusion IS NULL AND content_hash IS NOT NULL AND NOT EXISTS (
+            FROM judgements AS known
+            WHERE known.session_key = sessions.session_key
+              AND known.content_hash = sessions.content_hash
+              AND (judge, judge_version, prompt_version, model, rubric_version) = (?, ?, ?, ?, ?)
+              AND (status <> 'unscored' OR attempts >= ? OR judged_at > ?))
+        ORDER BY session_key
+        """,
+        [
+            identity.judge,
+            identity.judge_version,
+            identity.prompt_version,
+            identity.model,
+            identity.rubric_version,
+            MAX_ATTEMPTS,
+            now - _RETRY_AFTER,
+        ],
+    )
+
+
+def load_unchanged(connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame) -> list[Session]:
+    """Sessions that still hold what they held when they were chosen; others wait for next time."""
+    now = query(
+        connection,
+        "SELECT session_key, content_hash FROM sessions WHERE session_key IN (SELECT unnest(?))",
+        [batch["session_key"].to_list()],
+    )
+    same = batch.join(now, on=["session_key", "content_hash"], how="semi")
+    return load_sessions(connection, same["session_key"].to_list())
+
+
+def judge_one(judge: Judge, session: Session) -> Judgement:
+    """A judgement whatever happens to one session; what is systemic is raised."""
+    try:
+        return judge(session)
+    except SignalsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the per-session edge: a failure becomes a row
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"the judge failed: {type(error).__name__} in {place.name} line {place.lineno}"
+        return Judgement(session.key, judge.identity, "unscored", reason=reason)
+
+
+def write_judgements(
+    connection: duckdb.DuckDBPyConnection,
+    judgements: Sequence[Judgement],
+    hashes: Mapping[str, str],
+    now: datetime,
+) -> None:
+    """Keep verdicts under the content that the judge saw; attempts and their tokens add up."""
+    rows = pl.DataFrame(
+        [_row(judgement, hashes[judgement.session_key], now) for judgement in judgements],
+        schema_overrides=_NULLABLE,
+    )
+    known = query(
+        connection,
+        "SELECT judgement_id, attempts, tokens_sent AS sent, tokens_received AS received "
+        "FROM judgements WHERE judgement_id IN (SELECT unnest(?))",
+        [rows["judgement_id"].to_list()],
+    )
+    before = rows.join(known, on="judgement_id", how="left")
+    added = before.with_columns(
+        attempts=pl.col("attempts").fill_null(0) + 1,
+        tokens_sent=pl.col("tokens_sent") + pl.col("sent").fill_null(0),
+        tokens_received=pl.col("tokens_received") + pl.col("received").fill_null(0),
+    )
+    replace_rows(connection, "judgements", added.drop("sent", "received"))
+
+
+def _row(judgement: Judgement, content_hash: str, now: datetime) -> dict[str, Any]:
+    identity = judgement.identity
+    parts = (judgement.session_key, content_hash, identity.judge, identity.judge_version,
+             identity.prompt_version, identity.model, identity.rubric_version)  # fmt: skip
+    return {
+        "judgement_id": hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32],
+        "session_key": judgement.session_key,
+        "content_hash": content_hash,
+        "judge": identity.judge,
+        "judge_version": identity.judge_version,
+        "prompt_version": identity.prompt_version,
+        "model": identity.model,
+        "rubric_version": identity.rubric_version,
+        "status": judgement.status,
+        "reason": judgement.reason,
+        "summary": judgement.summary,
+        "friction_score": judgement.friction_score,
+        "delight_score": judgement.delight_score,
+        "facets": orjson.dumps(dict(judgement.facets or {})).decode(),
+        "moments": orjson.dumps(judgement.moments).decode(),
+        "turns": orjson.dumps(judgement.turns).decode(),
+        "tokens_sent": judgement.tokens_sent,
+        "tokens_received": judgement.tokens_received,
+        "judged_at": now,
+        "current": False,
+    }
+
+
+def counted(judgements: Sequence[Judgement]) -> Counter[str]:
+    """Judgements by status, with the moments found and the tokens sent."""
+    counts = Counter[str](judgement.status for judgement in judgements)
+    counts["moments"] = sum(len(judgement.moments) for judgement in judgements)
+    counts["tokens_sent"] = sum(judgement.tokens_sent for judgement in judgements)
+    return counts
