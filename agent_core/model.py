@@ -144,11 +144,11 @@ class OpenAIModel:
         """One completion; see ChatModel for what is raised."""
         import openai  # 1 s to import, and most runs never call a model
 
-        request = _request(self._model, messages, tools, response_schema)
+        request = request_body(self._model, messages, tools, response_schema)
         try:
-            completion = self._opened().chat.completions.create(**request)
+            completion = self.client().chat.completions.create(**request)
         except openai.OpenAIError as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
         except ValueError as error:  # the body claims to be JSON and is not
             raise self._bad_reply("a body that is not JSON") from error
         return self._read(completion)
@@ -170,7 +170,8 @@ class OpenAIModel:
     ) -> None:
         self.close()
 
-    def _opened(self) -> "OpenAI":
+    def client(self) -> "OpenAI":
+        """The open client; for other calls to the same endpoint."""
         import openai
 
         if self._client is None:
@@ -184,32 +185,33 @@ class OpenAIModel:
 
     def _read(self, completion: "ChatCompletion") -> ModelReply:
         try:
-            return _reply(completion)
+            return read_completion(completion)
         except (AttributeError, IndexError, TypeError) as error:
             # The client does not validate: a foreign body arrives as a string or half a model.
             raise self._bad_reply("a body that is no chat completion") from error
 
     def _bad_reply(self, what: str) -> ModelReplyError:
         return ModelReplyError(
-            f"{self._place()} answered with {what}; check that the base URL is that of an "
+            f"{self.place} answered with {what}; check that the base URL is that of an "
             "OpenAI-compatible API (it usually ends in /v1)"
         )
 
-    def _explained(self, error: Exception) -> ModelError:
+    def explained(self, error: Exception) -> ModelError:
+        """An error of the client in the words of the endpoint and the remedy."""
         import openai
 
         if isinstance(error, openai.APIStatusError):
             return self._status_error(error)
         if isinstance(error, openai.APITimeoutError) and not _is_connecting(error):
             return ModelReplyError(
-                f"{self._place()} did not answer within {self._timeout:g} s; "
+                f"{self.place} did not answer within {self._timeout:g} s; "
                 "raise the time-out or choose a faster model"
             )
         if isinstance(error, openai.APIConnectionError) and not _is_connecting(error):
-            return ModelReplyError(f"{self._place()} broke off its answer; try again later")
+            return ModelReplyError(f"{self.place} broke off its answer; try again later")
         if isinstance(error, openai.APIConnectionError):
             return ModelError(
-                f"{self._place()} cannot be reached; check the base URL and that the server runs"
+                f"{self.place} cannot be reached; check the base URL and that the server runs"
             )
         return self._bad_reply(f"something the client cannot read ({type(error).__name__})")
 
@@ -224,15 +226,17 @@ class OpenAIModel:
             f"{self._max_retries} retries); wait, or lower the budget",
         }
         if status in fatal:
-            return ModelError(f"{self._place()} {fatal[status]}")
+            return ModelError(f"{self.place} {fatal[status]}")
         if status >= 500:
-            return ModelReplyError(f"{self._place()} failed ({status}); try again later")
+            return ModelReplyError(f"{self.place} failed ({status}); try again later")
         return ModelReplyError(
-            f"{self._place()} refused the request ({status}); "
+            f"{self.place} refused the request ({status}); "
             "the session may be too long for the model, or the endpoint lacks JSON schemas"
         )
 
-    def _place(self) -> str:
+    @property
+    def place(self) -> str:
+        """The endpoint as errors name it; without user or password."""
         parts = urlsplit(self._base_url)
         host = parts.hostname or self._base_url
         port = f":{parts.port}" if parts.port else ""
@@ -248,12 +252,13 @@ def _is_connecting(error: Exception) -> bool:
     }
 
 
-def _request(
+def request_body(
     model: str,
     messages: Sequence[ChatMessage],
     tools: Sequence[ToolSchema],
     response_schema: ResponseSchema | None,
 ) -> dict[str, Any]:
+    """The body of a chat completions request."""
     request: dict[str, Any] = {"model": model, "messages": [_message(m) for m in messages]}
     if tools:
         request["tools"] = [_tool(tool) for tool in tools]
@@ -294,7 +299,8 @@ def _tool(tool: ToolSchema) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _reply(completion: "ChatCompletion") -> ModelReply:
+def read_completion(completion: "ChatCompletion") -> ModelReply:
+    """The reply in a completion; AttributeError, IndexError or TypeError where it is none."""
     choice = completion.choices[0]
     message = choice.message
     # Custom tools are never offered, so every call is a function's.
