@@ -2,54 +2,33 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from openai.types.chat import ChatCompletion
 
-from agent_core.errors import ModelError
-from agent_core.model import OpenAIModel
+from agent_core.errors import ModelError, ModelReplyError
+from agent_core.model import (
+    ChatMessage,
+    ModelReply,
+    OpenAIModel,
+    ResponseSchema,
+    read_completion,
+)
 from agent_core.session import Session
-from judges.llm import LLMJudge
+from judges.llm import LLMJudge, ModelRequest
 from judges.rubric import load_rubric
 from judges.verdict import Judgement, TurnScore
 from tests.fake_openai import Answer, FakeOpenAI, failure, json_text, raw, refusal, text
+from tests.judges.answers import CITATION, SUMMARY, find, moment, verify
 from tests.judges.build import agent, edited, person, ran, session
 
-SUMMARY = "The person asked for a new option and was not content with the first attempt."
-CITATION = "The person reported that the delivered option does nothing."
 PLAIN = session(
     person("Please add a retry option to the download command."),
     agent("All done.", edited("a.py"), ran("pytest")),
     person("That one is green when I press it, secret sk-abcdefghijklmnop1234"),
 )
-
-
-def moment(**changed: Any) -> dict[str, Any]:
-    return {
-        "polarity": "friction",
-        "type": "correction",
-        "step": 3,
-        "severity": "low",
-        "confidence": 0.7,
-        "citation": CITATION,
-    } | changed
-
-
-def find(*moments: dict[str, Any], summary: str = SUMMARY) -> Answer:
-    return json_text(
-        {"summary": summary, "intent": "feature", "outcome": "partial", "moments": list(moments)}
-    )
-
-
-def verify(*verdicts: tuple[bool, str, float]) -> Answer:
-    return json_text(
-        {
-            "verdicts": [
-                {"moment": n, "holds": holds, "severity": severity, "confidence": confidence}
-                for n, (holds, severity, confidence) in enumerate(verdicts, start=1)
-            ]
-        }
-    )
 
 
 def judge(
@@ -207,15 +186,15 @@ def test_windows_are_judged_each_and_merged() -> None:
     again = moment(step=5, confidence=0.8)
     script = [
         find(moment(step=5, confidence=0.6)),
-        verify((True, "low", 0.6)),
         find(again, praise),
+        verify((True, "low", 0.6)),
         verify((True, "high", 0.8), (True, "low", 0.7)),
     ]
     judgement, requests = judge(script, session(*steps), window_chars=1_300)
     assert [_steps_in(request) for request in requests] == [
         [1, 2, 3, 4, 5],
-        [1, 2, 3, 4, 5],
         [5, 6, 7, 8],
+        [1, 2, 3, 4, 5],
         [5, 6, 7, 8],
     ]
     assert [(m.polarity, m.source_ref, m.severity) for m in judgement.moments] == [
@@ -252,3 +231,62 @@ def test_an_answer_that_is_too_long_is_told_so() -> None:
 def test_a_purged_session_costs_nothing() -> None:
     judgement, requests = judge([], session(person(""), agent("")))
     assert (judgement.status, judgement.reason, requests) == ("unscored", "purged", [])
+
+
+def test_judging_calls_nobody_and_asks_in_rounds() -> None:
+    """Both windows at once, then repairs of what is unusable alone, then both verified at once."""
+    steps = [person("x " * 100) if n % 2 else agent("y " * 100) for n in range(1, 9)]
+    judging = LLMJudge(_Nobody(), salt=b"salt", window_chars=1_300).judging(session(*steps))
+    found = next(judging)
+    repaired = judging.send([ModelReply("no JSON"), _reply(find(moment(step=7)))])
+    verified = judging.send([_reply(find(moment(step=1)))])
+    assert [len(found), len(repaired), len(verified)] == [2, 1, 2]
+    assert repaired[0].messages[: len(found[0].messages)] == found[0].messages
+    held = _reply(verify((True, "low", 0.9)))
+    with pytest.raises(StopIteration) as done:
+        judging.send([held, held])
+    assert [m.source_ref for m in done.value.value.moments] == ["s1", "s7"]
+
+
+def test_one_failed_call_of_a_round_is_unscored_and_the_rest_is_counted() -> None:
+    steps = [person("x " * 100) if n % 2 else agent("y " * 100) for n in range(1, 9)]
+    judging = LLMJudge(_Nobody(), salt=b"salt", window_chars=1_300).judging(session(*steps))
+    next(judging)
+    with pytest.raises(StopIteration) as done:
+        judging.send([ModelReplyError("cut"), _reply(find())])
+    judgement = done.value.value
+    assert (judgement.status, judgement.reason) == ("unscored", "model call failed")
+    assert (judgement.tokens_sent, judgement.tokens_received) == (11, 7)
+
+
+class _Nobody:
+    """A model that must not be called."""
+
+    name = "m"
+
+    def __call__(self, *_: Any, **__: Any) -> ModelReply:
+        raise AssertionError("judging makes no calls")
+
+
+def _reply(answer: Answer) -> ModelReply:
+    """What the client makes of a scripted answer."""
+    return read_completion(ChatCompletion.model_validate_json(answer.body))
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_same"),
+    [
+        ({}, True),
+        ({"model": "n"}, False),
+        ({"messages": (ChatMessage("user", "say \ud83d!"),)}, False),
+        ({"schema": ResponseSchema("other", {"type": "object"})}, False),
+        ({"schema": ResponseSchema("s", {"type": "array"})}, False),
+    ],
+    ids=["same", "model", "messages", "schema name", "schema"],
+)
+def test_a_request_has_a_stable_name(changed: dict[str, Any], is_same: bool) -> None:
+    request = ModelRequest(
+        "m", (ChatMessage("user", "say \ud83d"),), ResponseSchema("s", {"type": "object"})
+    )
+    known = "b0a39c64915ae3d1dcfe4d76788145ad408a2ee341a267e82ebf1c95192ec227"
+    assert (replace(request, **changed).request_hash == known) is is_same
