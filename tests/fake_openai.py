@@ -122,6 +122,10 @@ class FakeOpenAI:
             self.headers.append({name.lower(): value for name, value in headers.items()})
             return self._script[self._asked - 1]
 
+    def serve(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """What a call is answered with; only posts are scripted here."""
+        return self.take(path if method == "POST" else f"{path} ({method})", body, headers)
+
     def wait(self, seconds: float) -> None:
         """Is slow, but no longer than the test lives."""
         if self._closing.wait(seconds):
@@ -147,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        answer = self.server.endpoint.take(self.path, body, dict(self.headers.items()))
+        headers = dict(self.headers.items())
+        answer = self.server.endpoint.serve(self.command, self.path, body, headers)
         self.server.endpoint.wait(answer.delay_seconds) if answer.delay_seconds else None
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
@@ -156,6 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body[: answer.sent_bytes])
+
+    do_GET = do_DELETE = do_POST
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silent."""
