@@ -49,7 +49,20 @@ def structural_evidence(view: SegmentView) -> dict[str, float]:
         "agent_asks": float(view.agent_text.rstrip(" \n*_`)").endswith(("?", "？"))),
         "agent_edited": float(any(_did(call, "edited files") for call in view.calls)),
         "agent_silent": float(not view.agent_text),
+        **_taken(view),
         "rereads": float(view.is_after_compaction and _rereads(view) >= _REREADS),
+    }
+
+
+def _taken(view: SegmentView) -> dict[str, float]:
+    """How the agent took the turn; a thought that reports and orders is a report."""
+    thought = view.thought
+    reports = says("takes_report", thought)
+    return {
+        "agent_concedes": float(says("reply_concedes", view.reply)),
+        "taken_as_report": float(reports),
+        "taken_as_question": float(says("takes_question", thought) and not reports),
+        "taken_as_request": float(says("takes_request", thought) and not reports),
     }
 
 

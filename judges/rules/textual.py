@@ -4,6 +4,7 @@ import re
 
 from judges.rules.lexicon import says
 from judges.rules.prose import Turn
+from judges.rules.quotation import quotes_work
 from judges.rules.view import SegmentView
 
 SAID = (
@@ -28,6 +29,9 @@ MAX_PROSE_CHARS = 1_500
 """Longer prose is a specification: its words describe a task more than they react."""
 
 _QUESTION = re.compile(r"[?？]")
+# Where a log leaves out a picture it says so in brackets, by itself or with a name.
+_PICTURE = re.compile(r"\[(?:image|screenshot)\b[^\]\n]{0,80}\]", re.IGNORECASE)
+_PICTURE_CHARS = 4_000
 _BARE_COMMAND_WORDS = 3.5
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
@@ -45,9 +49,17 @@ def textual_evidence(view: SegmentView) -> dict[str, float]:
         "long_specification": float(len(turn.prose) > MAX_PROSE_CHARS),
         "pastes_failure": float(bool(turn.pasted) and says("failure", turn.pasted)),
         "pastes": float(bool(turn.pasted)),
+        "shows_picture": float(
+            bool(_PICTURE.search(view.segment.steps[-1].text[-_PICTURE_CHARS:]))
+        ),
+        "quotes_work": float(quotes_work(view, prose)),
         "handover": float(says("handover", turn.prose or turn.pasted)),
     }
     return evidence
+
+
+def _shows_picture(text: str) -> bool:
+    return _PICTURE.search(text[-_PICTURE_CHARS:]) is not None
 
 
 def _is_bare(turn: Turn) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from agent_core.session import Segment, Session, Step, segments
 from judges.rules.prose import Turn, clean, split_turn
@@ -9,6 +10,8 @@ from judges.rules.prose import Turn, clean, split_turn
 MAX_EARLIER_TURNS = 50
 """Earlier turns that a turn is compared with; bounds memory and time on long sessions."""
 _AGENT_TEXT_CHARS = 1_500
+_REPLY_CHARS = 300
+_THOUGHT_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class SegmentView:
     calls: tuple[Call, ...]
     agent_text: str
     """The end of what the agent said last in the segment."""
+    reply: str
+    """The beginning of what the agent said next, after the turn; empty where it said nothing."""
+    thought: str
+    """The beginning of what it thought of the turn, where the log has it."""
     earlier: tuple[Turn, ...]
     """The person's earlier turns, oldest first, at most MAX_EARLIER_TURNS."""
     is_after_compaction: bool
@@ -44,8 +51,10 @@ def segment_views(session: Session) -> list[SegmentView]:
     views: list[SegmentView] = []
     earlier: list[Turn] = []
     tools: dict[str, tuple[str, str]] = {}
-    for segment in segments(session):
-        view = _view(segment, tuple(earlier), tools, session.is_autonomous)
+    cut = segments(session)
+    for segment, after in zip_longest(cut, cut[1:]):
+        following = () if after is None else after.steps
+        view = _view(segment, following, tuple(earlier), tools, session.is_autonomous)
         views.append(view)
         if view.closing is not None:
             earlier = [*earlier, view.closing][-MAX_EARLIER_TURNS:]
@@ -54,6 +63,7 @@ def segment_views(session: Session) -> list[SegmentView]:
 
 def _view(
     segment: Segment,
+    following: Sequence[Step],
     earlier: tuple[Turn, ...],
     tools: dict[str, tuple[str, str]],
     is_autonomous: bool,
@@ -64,6 +74,8 @@ def _view(
         closing=None if closing is None else split_turn(_words_of(segment, closing)),
         calls=tuple(_calls(segment.steps, tools)),
         agent_text=_last_agent_text(segment.steps),
+        reply=_first(step.text for step in _agent(following))[:_REPLY_CHARS],
+        thought=_first(step.reasoning for step in _agent(following))[:_THOUGHT_CHARS],
         earlier=earlier,
         is_after_compaction=any(step.event == "compaction" for step in segment.steps),
         is_autonomous=is_autonomous,
@@ -98,6 +110,16 @@ def _calls(steps: Sequence[Step], tools: dict[str, tuple[str, str]]) -> Iterator
 def _shape(arguments: Mapping[str, object]) -> str:
     """What makes two calls the same attempt: the target, without long contents."""
     return "|".join(f"{key}={str(value)[:200]}" for key, value in sorted(arguments.items()))
+
+
+def _agent(steps: Sequence[Step]) -> Iterator[Step]:
+    return (step for step in steps if step.source == "agent")
+
+
+def _first(texts: Iterator[str]) -> str:
+    """The beginning of the first text that says anything."""
+    said = next((text for text in texts if text.strip()), "")
+    return clean(said.strip()[: 2 * _THOUGHT_CHARS])
 
 
 def _last_agent_text(steps: Sequence[Step]) -> str:
