@@ -8,18 +8,27 @@ bootstrap intervals over sessions. The labels are by two language models, not by
 
 import argparse
 import json
-import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from sklearn.metrics import cohen_kappa_score, roc_auc_score
-
-from agent_core.session import Segment, Session, segments
+from agent_core.session import Session, segments
+from judges.calibration import (
+    Agreement,
+    Label,
+    LabelledTurn,
+    Measurement,
+    baselines_of,
+    measure,
+    overall,
+    read_labels,
+    rounded,
+    verdict_of,
+)
+from judges.calibration.left_out import CANDIDATE_POINTS
 from judges.rubric import load_rubric
 from judges.rules import RulesJudge
 from judges.rules.scoring import shipped_weights
@@ -28,32 +37,6 @@ from pipelines.sources import read_file
 from tests.shared_data import benchmark_data, shared_folder
 
 LABELS_NOTE = "labels by two language models (not people) on real sessions; rows where both agree"
-MIN_POSITIVES = 20
-_SEVERITY = {"low": 1, "medium": 2, "high": 3}
-_WORDS = re.compile(
-    r"\b(no|nope|wrong|still|again|not work\w*|doesn't|didn't|isn't|instead|actually|revert|undo|"
-    r"error|fail\w*|broken|bug|why|should|missing|forgot|stop)\b",
-    re.I,
-)
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One labelled turn with what the judge said of it; None: the annotators disagree."""
-
-    session: str
-    project: str
-    friction: bool | None
-    delight: bool | None
-    severities: tuple[int, int]
-    types: Mapping[str, bool | None]
-    score: float
-    predicted: bool
-    predicted_severity: int
-    predicted_types: frozenset[str]
-    predicted_delight: bool
-    stopped: bool
-    words: bool
 
 
 def main() -> None:
@@ -65,10 +48,9 @@ def main() -> None:
     started = time.perf_counter()
     turns, missing = read_turns(benchmark_data(options.shared))
     seconds = time.perf_counter() - started
-    result = measure(turns, options.rounds) | {
+    result = figures(turns, options.rounds) | {
         "labels": LABELS_NOTE,
-        "labelled_turns_without_a_step": missing,
-        "sessions": len({turn.session for turn in turns}),
+        "turns_without_a_verdict": missing,
         "seconds_reading_and_judging": round(seconds, 2),
         "judge": asdict(RulesJudge(b"benchmark").identity),
     }
@@ -77,12 +59,13 @@ def main() -> None:
     print(as_table(result))
 
 
-def read_turns(shared: Path) -> tuple[list[Turn], int]:
-    """Every labelled turn that the reader finds, and how many it does not."""
-    rows = _rows(shared / "labels" / "coding_sessions" / "turns.jsonl")
-    by_path: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for row in rows:
-        by_path[row["path"]][row["source_ref"]] = row
+def read_turns(shared: Path) -> tuple[list[LabelledTurn], int]:
+    """Every labelled turn that the reader finds and the judge can judge, and how many not."""
+    file = shared / "labels" / "coding_sessions" / "turns.jsonl"
+    labels = read_labels(file.read_text(encoding="utf-8").splitlines(), load_rubric()).labels
+    by_path: dict[str, dict[str, Label]] = defaultdict(dict)
+    for label in labels:
+        by_path[label.path][label.source_ref] = label
     judge = RulesJudge(b"benchmark")
     turns = [
         turn
@@ -90,40 +73,31 @@ def read_turns(shared: Path) -> tuple[list[Turn], int]:
         for session in read_file(shared / path).sessions
         for turn in _turns(session, labelled, judge)
     ]
-    return turns, len(rows) - len(turns)
+    return turns, len(labels) - len(turns)
 
 
-def measure(turns: Sequence[Turn], rounds: int) -> dict[str, Any]:
-    """All figures; `turns` in any order."""
-    agreed = [turn for turn in turns if turn.friction is not None]
-    others = [turn for turn in agreed if turn.project != _largest(agreed)]
+def figures(turns: Sequence[LabelledTurn], rounds: int) -> dict[str, Any]:
+    """All figures, for JSON and the table; `turns` in any order."""
+    points = [*CANDIDATE_POINTS, shipped_weights().friction.operating_point]
+    measured = measure(turns, load_rubric(), rounds=rounds, points=points)
+    agreed = [turn for turn in turns if turn.label.friction is not None]
+    friction = measured.overall["friction"]
     return {
-        "turns": len(agreed),
-        "positive_rate": round(float(np.mean([bool(turn.friction) for turn in agreed])), 3),
-        "friction": {
-            "rules": _binary(agreed, lambda t: t.predicted, rounds, scored=True),
-            "rules, without the largest project": _binary(
-                others, lambda t: t.predicted, rounds, scored=True
-            ),
-            "rules, operating point from the other projects (pooled)": _left_out(agreed, rounds),
-            "baseline: interrupt or rejection": _binary(agreed, lambda t: t.stopped, rounds),
-            "baseline: interrupt, rejection or word list": _binary(
-                agreed, lambda t: t.stopped or t.words, rounds
-            ),
-        },
+        "turns": friction.turns,
+        "sessions": measured.sessions,
+        "positive_rate": round(friction.positive_rate, 3),
+        "friction": {name: row.as_row() for name, row in _friction(measured, agreed, rounds)},
         "projects": {
-            name: _binary([t for t in agreed if t.project == name], lambda t: t.predicted, 0)
+            name: overall(
+                [t for t in agreed if t.project == name], "friction", 0, minimum=0
+            ).as_row()
             for name in sorted({turn.project for turn in agreed})
         },
-        "types": {
-            name: _type_figures(turns, name, rounds) for name in load_rubric().names("friction")
-        },
-        "severity_weighted_kappa": _severity(turns),
-        "delight": _counts(
-            [t for t in turns if t.delight is not None],
-            lambda t: bool(t.delight),
-            lambda t: t.predicted_delight,
-        ),
+        "types": {name: row.as_row() for name, row in measured.types["friction"].items()},
+        "severity_weighted_kappa": rounded((*measured.severity_by_annotator, measured.severity[0])),
+        "severity_weighted_kappa_mean": rounded(measured.severity),
+        "delight": measured.overall["delight"].as_row(),
+        "confusion": measured.confusion,
     }
 
 
@@ -140,179 +114,60 @@ def as_table(result: Mapping[str, Any]) -> str:
     lines.append(f"severity, weighted kappa (A, B, mean): {result['severity_weighted_kappa']}")
     lines.append(f"delight, counts only: {_row_text(result['delight'])}")
     lines.append(
-        f"labelled turns that no step was found for: {result['labelled_turns_without_a_step']}"
+        f"labelled turns that no verdict was found for: {result['turns_without_a_verdict']}"
     )
     return "\n".join(lines)
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _turns(session: Session, labelled: Mapping[str, Any], judge: RulesJudge) -> list[Turn]:
+def _turns(
+    session: Session, labelled: Mapping[str, Label], judge: RulesJudge
+) -> list[LabelledTurn]:
     judgement = judge(session)
-    scores = {turn.source_ref: turn.friction_score or 0.0 for turn in judgement.turns}
+    scores = {turn.source_ref: turn for turn in judgement.turns}
     moments: dict[str | None, list[Moment]] = defaultdict(list)
     for moment in judgement.moments:
         moments[moment.turn_ref].append(moment)
+    turns = []
+    for segment in segments(session):
+        ref = segment.turn_ref
+        score = scores.get(ref or "")
+        if ref is None or ref not in labelled or score is None or score.friction_score is None:
+            continue
+        label = labelled[ref]
+        turns.append(
+            LabelledTurn(
+                session=session.key,
+                project=label.project or "unknown",
+                label=label,
+                verdict=verdict_of(
+                    [(m.polarity, m.type, m.severity) for m in moments[ref]],
+                    score.friction_score,
+                    score.delight_score or 0.0,
+                ),
+                baselines=baselines_of(segment),
+            )
+        )
+    return turns
+
+
+def _friction(
+    measured: Measurement, agreed: Sequence[LabelledTurn], rounds: int
+) -> list[tuple[str, Agreement]]:
+    others = [turn for turn in agreed if turn.project != _largest(agreed)]
+    pooled = measured.left_out
+    assert pooled is not None, "one session is nothing to choose an operating point on"
+    assert pooled.by == "project", "the labels are of one project only"
     return [
-        _turn(segment, labelled[ref], scores[ref], moments[ref])
-        for segment in segments(session)
-        if (ref := segment.turn_ref) is not None and ref in labelled
+        ("rules", measured.overall["friction"]),
+        ("rules, without the largest project", overall(others, "friction", rounds)),
+        ("rules, operating point from the other projects (pooled)", pooled.agreement),
+        *((f"baseline: {name}", row) for name, row in measured.baselines.items()),
     ]
 
 
-def _turn(
-    segment: Segment, row: Mapping[str, Any], score: float, moments: Sequence[Moment]
-) -> Turn:
-    a, b = row["A"], row["B"]
-    friction = [moment for moment in moments if moment.polarity == "friction"]
-    return Turn(
-        session=row["session"],
-        project=row["project"],
-        friction=_agreed(a["friction"] > 0, b["friction"] > 0),
-        delight=_agreed(a["delight"] > 0, b["delight"] > 0),
-        severities=(a["friction"], b["friction"]),
-        types={
-            name: _agreed(name in a["friction_types"], name in b["friction_types"])
-            for name in load_rubric().names("friction")
-        },
-        score=score,
-        predicted=bool(friction),
-        predicted_severity=max((_SEVERITY[m.severity] for m in friction), default=0),
-        predicted_types=frozenset(moment.type for moment in friction),
-        predicted_delight=len(moments) > len(friction),
-        stopped=any(step.event in {"interrupt", "rejection"} for step in segment.steps),
-        words=segment.turn != 1 and bool(_WORDS.search(segment.steps[-1].text[:400])),
-    )
-
-
-def _agreed(a: bool, b: bool) -> bool | None:
-    return a if a == b else None
-
-
-def _largest(turns: Sequence[Turn]) -> str:
+def _largest(turns: Sequence[LabelledTurn]) -> str:
     projects = [turn.project for turn in turns]
     return max(sorted(set(projects)), key=projects.count)
-
-
-def _left_out(turns: Sequence[Turn], rounds: int) -> dict[str, Any]:
-    """Each project is cut at the point that is best on the others; predictions are pooled."""
-    points = {
-        name: _best_point([turn for turn in turns if turn.project != name])
-        for name in {turn.project for turn in turns}
-    }
-    return _binary(turns, lambda t: t.score >= points[t.project], rounds)
-
-
-def _best_point(turns: Sequence[Turn]) -> float:
-    truth = [bool(turn.friction) for turn in turns]
-    points = [*np.arange(0.3, 0.71, 0.05), shipped_weights().friction.operating_point]
-    kappas = [cohen_kappa_score(truth, [turn.score >= p for turn in turns]) for p in points]
-    return float(points[int(np.argmax(kappas))])
-
-
-def _binary(
-    turns: Sequence[Turn], predict: Callable[[Turn], bool], rounds: int, *, scored: bool = False
-) -> dict[str, Any]:
-    figures = _counts(turns, lambda t: bool(t.friction), predict)
-    return figures | _intervals(turns, lambda t: bool(t.friction), predict, rounds, scored)
-
-
-def _type_figures(turns: Sequence[Turn], name: str, rounds: int) -> dict[str, Any]:
-    known = [turn for turn in turns if turn.types[name] is not None]
-
-    def truth(turn: Turn) -> bool:
-        return bool(turn.types[name])
-
-    def predict(turn: Turn) -> bool:
-        return name in turn.predicted_types
-
-    figures = _counts(known, truth, predict)
-    if figures["positives"] < MIN_POSITIVES:
-        return figures | {"note": f"not measured: fewer than {MIN_POSITIVES} positives"}
-    return figures | _intervals(known, truth, predict, rounds, scored=False)
-
-
-def _counts(
-    turns: Sequence[Turn], truth: Callable[[Turn], bool], predict: Callable[[Turn], bool]
-) -> dict[str, Any]:
-    pairs = [(truth(turn), predict(turn)) for turn in turns]
-    hits, false, missed = (pairs.count(p) for p in ((True, True), (False, True), (True, False)))
-    return {
-        "positives": hits + missed,
-        "true_positives": hits,
-        "false_positives": false,
-        "false_negatives": missed,
-    }
-
-
-def _intervals(
-    turns: Sequence[Turn],
-    truth: Callable[[Turn], bool],
-    predict: Callable[[Turn], bool],
-    rounds: int,
-    scored: bool,
-) -> dict[str, Any]:
-    """P, R, F1, kappa and AUROC, the last two with intervals over sessions."""
-    y = np.array([truth(turn) for turn in turns])
-    p = np.array([predict(turn) for turn in turns])
-    s = np.array([turn.score for turn in turns])
-    hits = float((y & p).sum())
-    precision, recall = hits / max(1, p.sum()), hits / max(1, y.sum())
-    f1 = 2 * precision * recall / max(1e-9, precision + recall)
-    figures: dict[str, Any] = {
-        "precision": round(precision, 3),
-        "recall": round(recall, 3),
-        "f1": round(f1, 3),
-    }
-    samples = _resamples([turn.session for turn in turns], rounds)
-    figures["kappa"] = _with_interval(lambda i: _kappa(y[i], p[i]), len(turns), samples)
-    if scored:
-        figures["auroc"] = _with_interval(lambda i: _auroc(y[i], s[i]), len(turns), samples)
-    return figures
-
-
-def _resamples(sessions: Sequence[str], rounds: int) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    members: dict[str, list[int]] = defaultdict(list)
-    for position, name in enumerate(sessions):
-        members[name].append(position)
-    groups = [np.array(member) for member in members.values()]
-    return [
-        np.concatenate([groups[g] for g in rng.integers(0, len(groups), len(groups))])
-        for _ in range(rounds)
-    ]
-
-
-def _with_interval(
-    figure: Callable[[np.ndarray], float], count: int, samples: Sequence[np.ndarray]
-) -> list[float]:
-    """[value, low, high]; the value alone without resampling."""
-    value = figure(np.arange(count))
-    drawn = [figure(sample) for sample in samples]
-    drawn = [x for x in drawn if not np.isnan(x)]
-    bounds: list[float] = list(np.quantile(drawn, [0.025, 0.975])) if drawn else []
-    return [round(float(x), 3) for x in (value, *bounds)]
-
-
-def _kappa(y: np.ndarray, p: np.ndarray) -> float:
-    if len(set(y)) < 2 and len(set(p)) < 2:
-        return float("nan")
-    return float(cohen_kappa_score(y, p))
-
-
-def _auroc(y: np.ndarray, s: np.ndarray) -> float:
-    return float(roc_auc_score(y, s)) if len(set(y)) == 2 else float("nan")
-
-
-def _severity(turns: Sequence[Turn]) -> list[float]:
-    predicted = [turn.predicted_severity for turn in turns]
-    kappas = [
-        float(cohen_kappa_score(predicted, [t.severities[i] for t in turns], weights="linear"))
-        for i in (0, 1)
-    ]
-    return [round(x, 3) for x in (*kappas, float(np.mean(kappas)))]
 
 
 def _row_text(row: Mapping[str, Any]) -> str:
@@ -320,8 +175,8 @@ def _row_text(row: Mapping[str, Any]) -> str:
         counts = (row["true_positives"], row["false_positives"], row["false_negatives"])
         note = "; not measured" if "note" in row else ""
         return "  hits {}, false {}, missed {}".format(*counts) + note
-    figures = "".join(f"{row[name]:>6.2f}" for name in ("precision", "recall", "f1"))
-    return figures + "".join(f"{_span(row[n]):>22}" for n in ("kappa", "auroc") if n in row)
+    shown = "".join(f"{row[name][0]:>6.2f}" for name in ("precision", "recall", "f1"))
+    return shown + "".join(f"{_span(row[n]):>22}" for n in ("kappa", "auroc") if n in row)
 
 
 def _span(figure: Sequence[float]) -> str:

@@ -1,0 +1,30 @@
+"""How well a judge agrees with labels: rows in, figures with intervals out; pure."""
+
+from judges.calibration.baselines import BASELINES, baselines_of
+from judges.calibration.figures import MIN_POSITIVES, Agreement, Estimate, agreement, rounded
+from judges.calibration.labels import Drawn, Label, read_labels
+from judges.calibration.left_out import LeftOut, left_out
+from judges.calibration.measure import Measurement, measure, overall
+from judges.calibration.turns import LabelledTurn, Verdict, verdict_of, weighted
+
+__all__ = [
+    "BASELINES",
+    "MIN_POSITIVES",
+    "Agreement",
+    "Drawn",
+    "Estimate",
+    "Label",
+    "LabelledTurn",
+    "LeftOut",
+    "Measurement",
+    "Verdict",
+    "agreement",
+    "baselines_of",
+    "left_out",
+    "measure",
+    "overall",
+    "read_labels",
+    "rounded",
+    "verdict_of",
+    "weighted",
+]
