@@ -89,22 +89,34 @@ class VerifyReply(_Strict):
     verdicts: list[Verdict] = Field(max_length=MAX_MOMENTS)
 
 
+class _PassReply(_Strict):
+    answer: FindReply | VerifyReply
+
+
+class _FindAnswer(_Strict):
+    answer: FindReply
+
+
+class _VerifyAnswer(_Strict):
+    answer: VerifyReply
+
+
 class RewriteReply(_Strict):
     """Rewritten texts in the order of the request."""
 
     texts: list[str]
 
 
-def find_schema(rubric: Rubric) -> ResponseSchema:
-    """The find pass's schema with the rubric's types as the only ones."""
-    schema = _without_limits(FindReply.model_json_schema())
+def pass_schema(rubric: Rubric) -> ResponseSchema:
+    """What either pass may answer, with the rubric's types as the only ones.
+
+    One schema for both: endpoints put it before the system prompt, so that a second one would
+    share no cached prefix with the first.
+    """
+    schema = _without_limits(_PassReply.model_json_schema())
     names = dict.fromkeys([*rubric.names("friction"), *rubric.names("delight")])
     schema["$defs"]["FoundMoment"]["properties"]["type"]["enum"] = list(names)
-    return ResponseSchema("moments", schema)
-
-
-def verify_schema() -> ResponseSchema:
-    return ResponseSchema("verdicts", _without_limits(VerifyReply.model_json_schema()))
+    return ResponseSchema("judgement", schema)
 
 
 def rewrite_schema() -> ResponseSchema:
@@ -113,7 +125,7 @@ def rewrite_schema() -> ResponseSchema:
 
 def read_find(reply: ModelReply, rubric: Rubric, steps: Sequence[int]) -> FindReply:
     """The find pass's answer; raises Unusable."""
-    found = _parsed(reply, FindReply)
+    found = _parsed(reply, _FindAnswer).answer
     for moment in found.moments:
         if moment.step not in steps:
             raise Unusable("unknown_step", "it points at a step that is not in the data")
@@ -124,7 +136,7 @@ def read_find(reply: ModelReply, rubric: Rubric, steps: Sequence[int]) -> FindRe
 
 def read_verify(reply: ModelReply, count: int) -> list[Verdict]:
     """Verdicts in the order of the moments; raises Unusable unless each has exactly one."""
-    verdicts = _parsed(reply, VerifyReply).verdicts
+    verdicts = _parsed(reply, _VerifyAnswer).answer.verdicts
     by_moment = {verdict.moment: verdict for verdict in verdicts}
     if len(verdicts) != count or set(by_moment) != set(range(1, count + 1)):
         raise Unusable("missing_verdict", f"it does not judge each of the {count} moments once")
@@ -147,7 +159,7 @@ def _parsed(reply: ModelReply, kind: type[_Reply]) -> _Reply:
     try:
         return kind.model_validate_json(reply.text)
     except ValidationError as error:
-        words = "it is not JSON of the given schema"
+        words = "it is not JSON of the given schema, or not what the task asks for"
         if any(fault["type"] in ("too_long", "string_too_long") for fault in error.errors()):
             words = (
                 f"it holds over {MAX_MOMENTS} moments, or a text over {MAX_TEXT_CHARS} characters"

@@ -75,7 +75,11 @@ class Judgement:
     friction_score: float | None = None
     delight_score: float | None = None
     tokens_sent: int = 0
+    tokens_cached: int = 0
+    """Of `tokens_sent`, those that the endpoint had in its cache."""
     tokens_received: int = 0
+    cost_usd: float | None = None
+    """What the calls cost by the price table; None: nothing was paid for, or a price is unknown."""
 
 
 class Judge(Protocol):

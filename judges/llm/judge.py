@@ -8,7 +8,7 @@ from agent_core.model import ChatModel
 from agent_core.privacy import PrivacyFilter
 from agent_core.session import Session
 from judges.llm.passes import Passes
-from judges.llm.reading import Reading, Spent
+from judges.llm.reading import CostOf, Reading, Spent, unknown_cost
 from judges.llm.request import Answer, Judging, ModelRequest
 from judges.llm.rounds import Round, call
 from judges.prompts import prompt_version
@@ -22,7 +22,7 @@ from judges.rules.wording import Scene, summary
 from judges.transcript import WINDOW_CHARS, numbered_steps, session_texts, windows
 from judges.verdict import JudgeIdentity, Judgement, Moment, TurnScore
 
-LLM_VERSION = "1"
+LLM_VERSION = "2"
 
 Privacy = Callable[[Iterable[str], frozenset[str]], PrivacyFilter]
 
@@ -55,12 +55,14 @@ class LLMJudge:
         privacy: Privacy = PrivacyFilter,
         target_tools: frozenset[str] = frozenset(),
         window_chars: int = WINDOW_CHARS,
+        cost_of: CostOf = unknown_cost,
     ) -> None:
         self._model = model
         self._rubric = rubric or load_rubric()
         self._privacy = privacy
         self._target_tools = target_tools
         self._window_chars = window_chars
+        self._cost_of = cost_of
         self._passes = Passes(model.name, self._rubric, salt)
         self._maker = MomentMaker(self._rubric, shipped_weights(), salt, target_tools)
 
@@ -94,16 +96,17 @@ class LLMJudge:
         """
         reason = unscorable(session)
         if reason is not None:
-            return self._unscored(session, reason, Spent())
-        spent = Spent()
+            return self._unscored(session, reason)
+        spent = Spent(self._cost_of)
         try:
-            return (yield from self._judged(self._reading(session, spent)))
+            judgement = yield from self._judged(self._reading(session, spent))
         except Unusable as error:
-            return self._unscored(session, f"model answer: {error.problem}", spent)
+            judgement = self._unscored(session, f"model answer: {error.problem}")
         except ModelError:
-            return self._unscored(session, "model call failed", spent)
+            judgement = self._unscored(session, "model call failed")
         except Exception as error:  # noqa: BLE001 - the per-session edge: becomes a row
-            return self._unscored(session, f"judge failed: {type(error).__name__}", spent)
+            judgement = self._unscored(session, f"judge failed: {type(error).__name__}")
+        return spent.on(judgement)
 
     def _reading(self, session: Session, spent: Spent) -> Reading:
         allowed = KNOWN_TOOLS | self._target_tools
@@ -179,19 +182,10 @@ class LLMJudge:
             facets={"intent": replies[0].intent, "outcome": replies[-1].outcome},
             friction_score=_highest(moments, "friction"),
             delight_score=_highest(moments, "delight"),
-            tokens_sent=reading.spent.sent,
-            tokens_received=reading.spent.received,
         )
 
-    def _unscored(self, session: Session, reason: str, spent: Spent) -> Judgement:
-        return Judgement(
-            session.key,
-            self.identity,
-            "unscored",
-            reason,
-            tokens_sent=spent.sent,
-            tokens_received=spent.received,
-        )
+    def _unscored(self, session: Session, reason: str) -> Judgement:
+        return Judgement(session.key, self.identity, "unscored", reason)
 
 
 def _turn_scores(scenes: Sequence[Scene], moments: Sequence[Moment]) -> list[TurnScore]:

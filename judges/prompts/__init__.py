@@ -7,12 +7,15 @@ from typing import Literal
 
 from judges.rubric import MomentType, Rubric
 
-PromptName = Literal["find", "verify", "rewrite"]
-_NAMES: tuple[PromptName, ...] = ("find", "verify", "rewrite")
+PromptName = Literal["system", "find", "verify", "rewrite"]
+_NAMES: tuple[PromptName, ...] = ("system", "find", "verify", "rewrite")
 
 
 def prompt(name: PromptName, rubric: Rubric) -> str:
-    """A prompt with the rubric filled in; the same text for every session (cacheable)."""
+    """A prompt with the rubric filled in; the same text for every session (cacheable).
+
+    `system` leads both passes, `find` and `verify` end them, `rewrite` stands alone.
+    """
     return _source(name).replace("{rubric}", _rubric_text(rubric))
 
 

@@ -1,5 +1,6 @@
 """Answers of the model judge's passes, as a scripted endpoint gives them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tests.fake_openai import Answer, json_text
@@ -20,17 +21,22 @@ def moment(**changed: Any) -> dict[str, Any]:
 
 
 def find(*moments: dict[str, Any], summary: str = SUMMARY) -> Answer:
-    return json_text(
-        {"summary": summary, "intent": "feature", "outcome": "partial", "moments": list(moments)}
-    )
+    found = {"summary": summary, "intent": "feature", "outcome": "partial"}
+    return json_text({"answer": found | {"moments": list(moments)}})
 
 
 def verify(*verdicts: tuple[bool, str, float]) -> Answer:
-    return json_text(
-        {
-            "verdicts": [
-                {"moment": n, "holds": holds, "severity": severity, "confidence": confidence}
-                for n, (holds, severity, confidence) in enumerate(verdicts, start=1)
-            ]
-        }
-    )
+    said = [
+        {"moment": n, "holds": holds, "severity": severity, "confidence": confidence}
+        for n, (holds, severity, confidence) in enumerate(verdicts, start=1)
+    ]
+    return json_text({"answer": {"verdicts": said}})
+
+
+def task_of(request: Mapping[str, Any]) -> str:
+    """What a request of the judge asks for: `find`, `verify` or `rewrite`; any with ` again`."""
+    if request["response_format"]["json_schema"]["name"] == "texts":
+        return "rewrite"
+    again = " again" if len(request["messages"]) > 2 else ""
+    _, _, task = request["messages"][1]["content"].rpartition("\nTask: ")
+    return task.split()[0] + again

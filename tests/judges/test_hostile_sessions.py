@@ -106,7 +106,10 @@ def test_a_leaking_model_is_replaced(canary: str) -> None:
     }
     verdict = {"moment": 1, "holds": True, "severity": "low", "confidence": 0.9}
     rewritten = [f"Something of {word}." for word in (canary, _telling(canary)[0])]
-    script = [json_text(a) for a in (found, {"verdicts": [verdict]}, {"texts": rewritten})]
+    script = [
+        json_text(a)
+        for a in ({"answer": found}, {"answer": {"verdicts": [verdict]}}, {"texts": rewritten})
+    ]
     with FakeOpenAI(script) as endpoint, OpenAIModel(endpoint.base_url, "m", "k") as model:
         judgement = LLMJudge(model, salt=b"salt")(canary_session(canary))
     assert judgement.status == "judged"

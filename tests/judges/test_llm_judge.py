@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from agent_core.model import (
     read_completion,
 )
 from agent_core.session import Session
-from judges.llm import LLMJudge, ModelRequest
+from judges.llm import CostOf, LLMJudge, ModelRequest
 from judges.rubric import load_rubric
 from judges.verdict import Judgement, TurnScore
 from tests.fake_openai import Answer, FakeOpenAI, failure, json_text, raw, refusal, text
@@ -73,13 +74,15 @@ def test_finds_and_verifies() -> None:
 
 def test_sends_stable_instructions_then_redacted_data() -> None:
     _, requests = judge([find()])
-    instructions, data = requests[0]["messages"]
+    instructions, asked = requests[0]["messages"]
     assert instructions["role"] == "system"
     assert "abandoned_tool_flow" in instructions["content"]
     assert "retry option" not in instructions["content"]
-    lines = data["content"].splitlines()
+    data, _, task = asked["content"].partition("\n\n")
+    lines = data.splitlines()
     assert [json.loads(line)["step"] for line in lines[1:-1]] == [1, 2, 3]
-    assert "sk-abc" not in data["content"]
+    assert task.startswith("Task: find\n")
+    assert "sk-abc" not in data
     schema = requests[0]["response_format"]["json_schema"]
     assert schema["strict"] is True
     assert schema["schema"]["additionalProperties"] is False
@@ -88,18 +91,21 @@ def test_sends_stable_instructions_then_redacted_data() -> None:
     assert kinds == list(dict.fromkeys(names))
 
 
+FOUND_NOTHING: dict[str, Any] = {
+    "summary": "",
+    "intent": "fix",
+    "outcome": "success",
+    "moments": [],
+}
 UNUSABLE = {
     "refusal": (refusal(), "refusal"),
     "cut": (text('{"summary": "The', finish_reason="length"), "truncated"),
     "filtered": (text("", finish_reason="content_filter"), "refusal"),
     "prose": (text("I think it went well."), "bad_json"),
-    "keys": (json_text({"moments": []}), "bad_json"),
-    "extra": (
-        json_text(
-            {"summary": "", "intent": "fix", "outcome": "success", "moments": [], "friction": True}
-        ),
-        "bad_json",
-    ),
+    "keys": (json_text({"answer": {"moments": []}}), "bad_json"),
+    "other task": (verify((True, "low", 0.9)), "bad_json"),
+    "extra": (json_text({"answer": FOUND_NOTHING | {"friction": True}}), "bad_json"),
+    "beside": (json_text({"answer": FOUND_NOTHING, "friction": True}), "bad_json"),
     "step": (find(moment(step=99)), "unknown_step"),
     "zero": (find(moment(step=0)), "unknown_step"),
     "type": (find(moment(type="praise")), "unknown_type"),
@@ -290,3 +296,47 @@ def test_a_request_has_a_stable_name(changed: dict[str, Any], is_same: bool) -> 
     )
     known = "b0a39c64915ae3d1dcfe4d76788145ad408a2ee341a267e82ebf1c95192ec227"
     assert (replace(request, **changed).request_hash == known) is is_same
+
+
+def _shared_prefix(one: dict[str, Any], other: dict[str, Any]) -> str:
+    pairs = zip(_as_sent(one), _as_sent(other), strict=False)
+    return "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _as_sent(request: dict[str, Any]) -> str:
+    """In the order in which an endpoint reads it: schema, system, data, task."""
+    return json.dumps([request["response_format"], request["messages"]])
+
+
+def test_verify_repeats_what_find_sent_before_its_task() -> None:
+    _, (find_, verify_) = judge([find(moment()), verify((True, "low", 0.9))])
+    shared = _shared_prefix(find_, verify_)
+    assert shared.endswith("ends =====\\n\\nTask: ")
+
+
+def test_verify_sends_the_steps_near_its_moments_alone_in_a_long_window() -> None:
+    steps = [person("x" * 50) if n % 2 else agent("y" * 50) for n in range(100)]
+    _, requests = judge([find(moment(step=50)), verify((True, "low", 0.9))], session(*steps))
+    assert _steps_in(requests[1]) == list(range(44, 57))
+
+
+def test_two_sessions_share_schema_and_rubric() -> None:
+    _, (one,) = judge([find()])
+    _, (other,) = judge([find()], session(person("Something else."), agent("Done.")))
+    shared = _shared_prefix(one, other)
+    assert "abandoned_tool_flow" in shared
+    assert shared.endswith('{\\"step\\": 1, \\"by\\": \\"person\\", \\"text\\": \\"')
+
+
+def test_tokens_and_money_of_all_calls_add_up() -> None:
+    """Also of unusable answers; without a price the cost is unknown, never nothing."""
+    script = [text("no JSON"), find(moment()), verify((False, "low", 0.1))]
+    priced, unpriced = (_spent(script, cost_of) for cost_of in (lambda _: 0.5, lambda _: None))
+    assert priced == (33, 9, 21, 1.5)
+    assert unpriced == (33, 9, 21, None)
+
+
+def _spent(script: list[Answer], cost_of: CostOf) -> tuple[int, int, int, float | None]:
+    with FakeOpenAI(script) as endpoint, OpenAIModel(endpoint.base_url, "m", "k") as model:
+        made = LLMJudge(model, salt=b"salt", cost_of=cost_of)(PLAIN)
+    return made.tokens_sent, made.tokens_cached, made.tokens_received, made.cost_usd

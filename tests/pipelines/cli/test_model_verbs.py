@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fake_openai import FakeOpenAI, failure, json_text, refusal, text, tool_calls
+from tests.judges.answers import find, moment, verify
 from tests.pipelines.claude_log import answered, said, write_log
 from tests.pipelines.cli.command import signals
 
@@ -34,26 +35,11 @@ def _rows(what: str, home: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in signals("export", what, home=home).stdout.splitlines()]
 
 
-_FOUND = json_text(
-    {
-        "summary": "The agent was asked for a parser and the person objected.",
-        "intent": "feature",
-        "outcome": "partial",
-        "moments": [
-            {
-                "polarity": "friction",
-                "type": "correction",
-                "step": 3,
-                "severity": "medium",
-                "confidence": 0.9,
-                "citation": "Maria Lopez said that the parser still drops the last line.",
-            }
-        ],
-    }
+_FOUND = find(
+    moment(citation="Maria Lopez said that the parser still drops the last line."),
+    summary="The agent was asked for a parser and the person objected.",
 )
-_HOLDS = json_text(
-    {"verdicts": [{"moment": 1, "holds": True, "severity": "medium", "confidence": 0.9}]}
-)
+_HOLDS = verify((True, "medium", 0.9))
 
 
 def test_a_models_verdict_is_kept_and_its_quotation_is_not(tmp_path: Path) -> None:
