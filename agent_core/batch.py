@@ -32,6 +32,8 @@ MARKER = "signals_marker"
 """Key of the batch's metadata that holds our own name of it."""
 
 _OVER = frozenset({"completed", "failed", "expired", "cancelled"})
+_MAYBE_DONE = frozenset({408, 409})
+_NO_REFUSAL = frozenset({401, 403, 429}) | _MAYBE_DONE
 _LISTED = 10_000
 """Batches of the endpoint that are looked through for a marker."""
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _LONGEST_RETRY_AFTER = 0.5, 8.0, 120.0
@@ -98,7 +100,8 @@ class OpenAIBatches:
     def create(self, marker: str, file_id: str) -> BatchState:
         """Start a batch of an uploaded file.
 
-        After a ModelReplyError it may stand at the endpoint all the same: look with `find`.
+        After a ModelReplyError it may stand at the endpoint all the same: look with `find`. After
+        another ModelError there is none.
         """
         with self._errors("the batch"):
             for attempt in range(self._max_retries):
@@ -166,7 +169,14 @@ class OpenAIBatches:
             if not _is_worth_another(error):
                 raise
             time.sleep(_pause(error, attempt))
-            return self.find(marker, file_id) if _was_lost(error) else None
+            return self._unless_unknown(marker, file_id) if _was_lost(error) else None
+
+    def _unless_unknown(self, marker: str, file_id: str) -> BatchState | None:
+        """As `find`; where it cannot look, nobody knows whether there is a batch."""
+        try:
+            return self.find(marker, file_id)
+        except ModelError as error:
+            raise ModelReplyError(str(error)) from error
 
     def _create(self, marker: str, file_id: str) -> BatchState:
         client = self._endpoint.client().with_options(max_retries=0)
@@ -213,7 +223,7 @@ class OpenAIBatches:
         import openai
 
         status = error.status_code if isinstance(error, openai.APIStatusError) else None
-        if status is not None and 400 <= status < 500 and status not in {401, 403, 429}:
+        if status is not None and 400 <= status < 500 and status not in _NO_REFUSAL:
             return ModelError(
                 f"{self._endpoint.place} refused {what} ({status}); it may offer no Batch API: "
                 "judge without it ([judge] batch = false)"
@@ -243,7 +253,7 @@ def _was_lost(error: Exception) -> bool:
     import openai
 
     if isinstance(error, openai.APIStatusError):
-        return error.status_code in {408, 409} or error.status_code >= 500
+        return error.status_code in _MAYBE_DONE or error.status_code >= 500
     return isinstance(error, openai.APIConnectionError)
 
 

@@ -210,6 +210,16 @@ def test_a_batch_that_was_not_created_is_created_at_the_next_attempt() -> None:
     assert endpoint.calls == ["POST files", "POST batches", "GET batches", "POST batches"]
 
 
+def test_it_is_not_known_to_be_refused_where_nobody_could_look() -> None:
+    faults = {"POST batches": [failure(500, retry_after=SOON)], "GET batches": [failure(403)]}
+    with (
+        FakeBatches(faults=faults) as endpoint,
+        batches(endpoint, retries=1) as client,
+        pytest.raises(ModelReplyError, match=r"forbids this key the call"),
+    ):
+        submitted(client, "a")
+
+
 def test_a_batch_is_found_by_its_marker_or_by_its_file() -> None:
     with FakeBatches([Planned([])] * 2) as endpoint, batches(endpoint) as client:
         for mark in ("first", "second"):
@@ -242,6 +252,7 @@ def test_what_failed_the_whole_batch_is_told_by_its_code() -> None:
         ("POST files", failure(404), ModelError, r"refused the file of requests \(404\); it may"),
         ("POST batches", failure(404), ModelError, r"refused the batch \(404\); it may offer no"),
         ("POST batches", failure(429), ModelError, r"the quota is used up \(429"),
+        ("POST batches", failure(409), ModelReplyError, r"refused the request \(409\)"),
         ("POST batches", failure(500), ModelReplyError, r"failed \(500\)"),
         ("POST batches", raw(b"hm"), ModelReplyError, "something else than the batch"),
         ("POST files", raw(b'"hm"'), ModelReplyError, "something else than the file"),
