@@ -13,6 +13,8 @@ from judges.verdict import Moment, Polarity, Severity
 
 _RESTATED = 0.5
 _RESTATED_WITH_WORDS = 0.34
+_SUBSTANTIVE = 0.7
+"""Probability of friction from which it is taken to be more than a bump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class MomentMaker:
         return Moment(
             polarity=polarity,
             type=kind,
-            severity=_severity(polarity, kind, scene.evidence),
+            severity=_severity(polarity, kind, score, scene.evidence),
             confidence=round(score, 4),
             source_ref=_pointer(kind, scene),
             turn_ref=scene.view.segment.turn_ref,
@@ -123,9 +125,10 @@ def _is_churn(evidence: Evidence) -> bool:
 
 
 def _is_correction(evidence: Evidence) -> bool:
-    return _any("says_correction", "says_failure", "pastes_failure", "says_review")(evidence) or (
-        present(evidence, "stopped") and not present(evidence, "bare_command")
-    )
+    said = _any("says_correction", "says_failure", "pastes_failure", "says_review")(evidence)
+    # The agent took it so, or the turn shows the work that it speaks of.
+    taken = _any("taken_as_report", "agent_concedes", "quotes_work", "shows_picture")(evidence)
+    return said or taken or (present(evidence, "stopped") and not present(evidence, "bare_command"))
 
 
 def _is_first_success(evidence: Evidence) -> bool:
@@ -151,8 +154,8 @@ _DELIGHT_RULES: tuple[tuple[str, Callable[[Evidence], bool]], ...] = (
 )
 
 
-def _severity(polarity: Polarity, kind: str, evidence: Evidence) -> Severity:
-    """The README's degrees: a bump, substantive wrong work, work lost or patience gone."""
+def _severity(polarity: Polarity, kind: str, score: float, evidence: Evidence) -> Severity:
+    """The rubric's degrees: a bump, substantive wrong work, work lost or patience gone."""
     if polarity == "delight":
         return "medium" if kind in {"praise", "time_saved"} else "low"
     failed_again = present(evidence, "says_repetition") and present(evidence, "says_failure")
@@ -160,9 +163,9 @@ def _severity(polarity: Polarity, kind: str, evidence: Evidence) -> Severity:
         failed_again and _any("stopped", "failure_after_claim")(evidence)
     ):
         return "high"
-    substantive = _any("says_failure", "pastes_failure", "says_undo", "error_run", "error_repeated")
-    redirected = present(evidence, "stopped") and present(evidence, "says_correction")
-    return "medium" if substantive(evidence) or redirected else "low"
+    # What is weakly evident is a bump at most; so is a stop that only lets the person go on.
+    went_on = present(evidence, "stopped") and present(evidence, "bare_command")
+    return "low" if score < _SUBSTANTIVE or went_on else "medium"
 
 
 def _pointer(kind: str, scene: Scene) -> str:
