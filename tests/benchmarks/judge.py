@@ -1,9 +1,10 @@
 """How well a judge agrees with the labels of coding sessions, turn by turn.
 
-    python tests/benchmarks/judge.py [--shared DIR] [--out FILE] [--rounds N]
+    python tests/benchmarks/judge.py [--shared DIR] [--out FILE] [--rounds N] [--write]
 
 A turn is predicted friction when a friction moment stands in its segment. Intervals are 95 %
 bootstrap intervals over sessions. The labels are by two language models, not by people.
+`--write` keeps the figures as `judges/accuracy.toml`, which dashboards and reports show.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import judges
 from agent_core.session import Session, segments
 from judges.calibration import (
     Agreement,
@@ -29,6 +31,7 @@ from judges.calibration import (
     verdict_of,
 )
 from judges.calibration.left_out import CANDIDATE_POINTS
+from judges.calibration.shipped import write_accuracy
 from judges.rubric import load_rubric
 from judges.rules import RulesJudge
 from judges.rules.scoring import shipped_weights
@@ -36,6 +39,10 @@ from judges.verdict import Moment
 from pipelines.sources import read_file
 from tests.shared_data import benchmark_data, shared_folder
 
+SHIPPED_NOTE = (
+    "{} public coding sessions of {} projects, labelled by two language models, not people; the "
+    "weights were written with sight of these labels"
+)
 LABELS_NOTE = "labels by two language models (not people) on real sessions; rows where both agree"
 
 
@@ -44,19 +51,25 @@ def main() -> None:
     parser.add_argument("--shared", default=shared_folder(), type=Path)
     parser.add_argument("--out", default=Path("test-output/judge.json"), type=Path)
     parser.add_argument("--rounds", default=1000, type=int)
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     started = time.perf_counter()
     turns, missing = read_turns(benchmark_data(options.shared))
     seconds = time.perf_counter() - started
-    result = figures(turns, options.rounds) | {
+    identity = RulesJudge(b"benchmark").identity
+    measured = _measured(turns, options.rounds)
+    result = figures(turns, measured, options.rounds) | {
         "labels": LABELS_NOTE,
         "turns_without_a_verdict": missing,
         "seconds_reading_and_judging": round(seconds, 2),
-        "judge": asdict(RulesJudge(b"benchmark").identity),
+        "judge": asdict(identity),
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(as_table(result))
+    if options.write:
+        labels = SHIPPED_NOTE.format(measured.sessions, measured.projects)
+        write_accuracy(Path(judges.__file__).parent, identity, labels, measured)
 
 
 def read_turns(shared: Path) -> tuple[list[LabelledTurn], int]:
@@ -76,10 +89,8 @@ def read_turns(shared: Path) -> tuple[list[LabelledTurn], int]:
     return turns, len(labels) - len(turns)
 
 
-def figures(turns: Sequence[LabelledTurn], rounds: int) -> dict[str, Any]:
+def figures(turns: Sequence[LabelledTurn], measured: Measurement, rounds: int) -> dict[str, Any]:
     """All figures, for JSON and the table; `turns` in any order."""
-    points = [*CANDIDATE_POINTS, shipped_weights().friction.operating_point]
-    measured = measure(turns, load_rubric(), rounds=rounds, points=points)
     agreed = [turn for turn in turns if turn.label.friction is not None]
     friction = measured.overall["friction"]
     return {
@@ -117,6 +128,11 @@ def as_table(result: Mapping[str, Any]) -> str:
         f"labelled turns that no verdict was found for: {result['turns_without_a_verdict']}"
     )
     return "\n".join(lines)
+
+
+def _measured(turns: Sequence[LabelledTurn], rounds: int) -> Measurement:
+    points = [*CANDIDATE_POINTS, shipped_weights().friction.operating_point]
+    return measure(turns, load_rubric(), rounds=rounds, points=points)
 
 
 def _turns(
@@ -175,7 +191,8 @@ def _row_text(row: Mapping[str, Any]) -> str:
         counts = (row["true_positives"], row["false_positives"], row["false_negatives"])
         note = "; not measured" if "note" in row else ""
         return "  hits {}, false {}, missed {}".format(*counts) + note
-    shown = "".join(f"{row[name][0]:>6.2f}" for name in ("precision", "recall", "f1"))
+    known = {name: row.get(name) for name in ("precision", "recall", "f1")}
+    shown = "".join(f"{found[0]:>6.2f}" if found else f"{'–':>6}" for found in known.values())
     return shown + "".join(f"{_span(row[n]):>22}" for n in ("kappa", "auroc") if n in row)
 
 
