@@ -14,16 +14,20 @@ import polars as pl
 from agent_core.errors import SignalsError
 from agent_core.session import Session
 from judges.verdict import Judge, JudgeIdentity, Judgement
+from pipelines.context import Context
 from pipelines.warehouse import query, replace_rows
 from pipelines.warehouse.session_rows import load_sessions
 
 MAX_ATTEMPTS = 3
 _RETRY_AFTER = timedelta(days=1)
+_BATCH_STEPS = 20_000
+"""Steps that are in memory at once."""
 # Columns that may be null in every row of a batch: nothing to infer a type from.
 _NULLABLE: dict[str, pl.DataType] = {
     "reason": pl.String(),
     "friction_score": pl.Float64(),
     "delight_score": pl.Float64(),
+    "cost_usd": pl.Float64(),
 }
 
 
@@ -54,6 +58,18 @@ def waiting_sessions(
             now - _RETRY_AFTER,
         ],
     )
+
+
+def idle_sessions(waiting: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """Those that were quiet for `[judge] idle_hours`: a model is not paid for each version."""
+    quiet_since = context.clock() - timedelta(hours=context.config.judge.idle_hours)
+    return waiting.filter(pl.col("active_at") <= quiet_since)
+
+
+def batches_of_sessions(chosen: pl.DataFrame) -> list[pl.DataFrame]:
+    """Sessions in their order, as many at once as memory should hold."""
+    numbers = (chosen["steps"].cum_sum() // _BATCH_STEPS).alias("batch")
+    return chosen.with_columns(numbers).partition_by("batch", maintain_order=True)
 
 
 def load_unchanged(connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame) -> list[Session]:
@@ -92,17 +108,25 @@ def write_judgements(
     )
     known = query(
         connection,
-        "SELECT judgement_id, attempts, tokens_sent AS sent, tokens_received AS received "
-        "FROM judgements WHERE judgement_id IN (SELECT unnest(?))",
+        "SELECT judgement_id, attempts, tokens_sent AS sent, tokens_cached AS cached, "
+        "tokens_received AS received, cost_usd AS cost FROM judgements "
+        "WHERE judgement_id IN (SELECT unnest(?))",
         [rows["judgement_id"].to_list()],
     )
     before = rows.join(known, on="judgement_id", how="left")
     added = before.with_columns(
         attempts=pl.col("attempts").fill_null(0) + 1,
         tokens_sent=pl.col("tokens_sent") + pl.col("sent").fill_null(0),
+        tokens_cached=pl.col("tokens_cached") + pl.col("cached").fill_null(0),
         tokens_received=pl.col("tokens_received") + pl.col("received").fill_null(0),
+        # Null plus a cost is null: of what cost an unknown sum no total is known.
+        cost_usd=pl.when(pl.col("sent").fill_null(0) == 0)
+        .then("cost_usd")
+        .when(pl.col("tokens_sent") == 0)
+        .then("cost")
+        .otherwise(pl.col("cost_usd") + pl.col("cost")),
     )
-    replace_rows(connection, "judgements", added.drop("sent", "received"))
+    replace_rows(connection, "judgements", added.drop("sent", "cached", "received", "cost"))
 
 
 def _row(judgement: Judgement, content_hash: str, now: datetime) -> dict[str, Any]:
@@ -127,15 +151,19 @@ def _row(judgement: Judgement, content_hash: str, now: datetime) -> dict[str, An
         "moments": orjson.dumps(judgement.moments).decode(),
         "turns": orjson.dumps(judgement.turns).decode(),
         "tokens_sent": judgement.tokens_sent,
+        "tokens_cached": judgement.tokens_cached,
         "tokens_received": judgement.tokens_received,
+        "cost_usd": judgement.cost_usd,
         "judged_at": now,
         "current": False,
     }
 
 
 def counted(judgements: Sequence[Judgement]) -> Counter[str]:
-    """Judgements by status, with the moments found and the tokens sent."""
+    """Judgements by status, with the moments found and the tokens sent, cached and received."""
     counts = Counter[str](judgement.status for judgement in judgements)
     counts["moments"] = sum(len(judgement.moments) for judgement in judgements)
     counts["tokens_sent"] = sum(judgement.tokens_sent for judgement in judgements)
+    counts["tokens_cached"] = sum(judgement.tokens_cached for judgement in judgements)
+    counts["tokens_received"] = sum(judgement.tokens_received for judgement in judgements)
     return counts

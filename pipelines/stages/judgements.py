@@ -5,21 +5,20 @@ The warehouse is open while sessions are loaded and verdicts are written, never 
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 
 import polars as pl
 
 from judges.verdict import Judge, Judgement
 from pipelines.context import Context
 from pipelines.stages.judgement_rows import (
+    batches_of_sessions,
     counted,
+    idle_sessions,
     judge_one,
     load_unchanged,
     waiting_sessions,
     write_judgements,
 )
-
-_BATCH_STEPS = 20_000
 
 
 def judge_sessions(
@@ -34,11 +33,11 @@ def judge_sessions(
     """
     with context.warehouse() as connection:
         waiting = waiting_sessions(connection, judge.identity, context.clock())
-    idle = _idle(waiting, context) if is_paid else waiting
+    idle = idle_sessions(waiting, context) if is_paid else waiting
     chosen = idle.head(limit) if limit is not None else idle
     counts: Counter[str] = Counter(not_idle_yet=waiting.height - idle.height)
     counts["over_limit"] = idle.height - chosen.height
-    for batch in _batches(chosen):
+    for batch in batches_of_sessions(chosen):
         for judgements in _judged(context, judge, batch, at_once=1 if is_paid else batch.height):
             counts.update(counted(judgements))
             done = counts["judged"] + counts["unscored"]
@@ -58,13 +57,3 @@ def _judged(
         with context.warehouse() as connection:
             write_judgements(connection, judgements, hashes, context.clock())
         yield judgements
-
-
-def _idle(waiting: pl.DataFrame, context: Context) -> pl.DataFrame:
-    quiet_since = context.clock() - timedelta(hours=context.config.judge.idle_hours)
-    return waiting.filter(pl.col("active_at") <= quiet_since)
-
-
-def _batches(chosen: pl.DataFrame) -> list[pl.DataFrame]:
-    numbers = (chosen["steps"].cum_sum() // _BATCH_STEPS).alias("batch")
-    return chosen.with_columns(numbers).partition_by("batch", maintain_order=True)
