@@ -1,12 +1,12 @@
 """What may leave a session.
 
 `PrivacyFilter` holds model-written text against the session it speaks of: no run of words or
-characters of it, nothing that looks like a path, URL, address, key or code, and no word at all
-that is not an ordinary one.
+characters of it, nothing that looks like a path, URL, address, key or code, no word at all that
+is not an ordinary one, and no name of it put together from words that are.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 from importlib import resources
 
@@ -42,6 +42,11 @@ _DIGIT_WORDS = frozenset(
 )
 _JOINING = frozenset({"and", "then", "point", "dash", "comma", "dot"})
 _MOST_DIGIT_WORDS = 2
+_PART = re.compile(r"[^\W\d_]+?(?=[A-Z][a-z]|[\d_]|\b)|\d+")
+_MOST_PIECES = 4
+_LEAST_BACKWARDS = 4
+_LEAST_INITIALS = 6
+"""Shorter chance words are too many."""
 
 # What no abstract sentence needs; the name is the reason given.
 _FORBIDDEN: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -70,13 +75,19 @@ class PrivacyFilter:
     """Decides whether a text says anything of a session that only the session says.
 
     `session_texts` are all texts of the session (turns, replies, arguments, results);
-    `allowed_terms` are names that may be published: types, facet values, the target's tools.
+    `allowed_terms` are names that may be published: types, facet values, the target's tools;
+    `names` tell whose session it is (user, project): no word of theirs leaves, though it be an
+    ordinary one, unless it is of the trade or no sentence does without it.
     """
 
     def __init__(
-        self, session_texts: Iterable[str], allowed_terms: frozenset[str] = frozenset()
+        self,
+        session_texts: Iterable[str],
+        allowed_terms: frozenset[str] = frozenset(),
+        names: Iterable[str] = (),
     ) -> None:
-        self._texts = [_normalised(text) for text in session_texts]
+        self._owners = [_normalised(name) for name in names]
+        self._texts = [*map(_normalised, session_texts), *self._owners]
         self._allowed = frozenset(_normalised(term).casefold() for term in allowed_terms)
 
     def check(self, text: str) -> str | None:
@@ -87,7 +98,8 @@ class PrivacyFilter:
         reason = next((name for name, found in _FORBIDDEN if self._forbids(found, text)), None)
         if reason is not None:
             return f"holds {reason}"
-        if any(run in self._joined for run in _runs(text)):
+        words = list(_words(text))
+        if any(run in self._joined for order in (words, words[::-1]) for run in _runs(order)):
             return f"shares a run of {SHARED_WORDS} words with the session"
         if any(pair in self._raw for pair in _pairs(text)):
             return "shares characters of a script without spaces with the session"
@@ -95,8 +107,10 @@ class PrivacyFilter:
             return "holds a word that is not an ordinary one"
         if not all(c.isascii() or c in _TYPOGRAPHY for c in text):
             return "holds signs beyond letters, digits and punctuation"
-        if _spells(text):
+        if _spells(words):
             return "spells something out in letters or digits"
+        if any(hidden in self._rare for hidden in _put_together(words)):
+            return "puts a word of the session together"
         return None
 
     def _forbids(self, pattern: re.Pattern[str], text: str) -> bool:
@@ -116,12 +130,17 @@ class PrivacyFilter:
         return not _is_ordinary(token.casefold())
 
     def _is_a_name(self, token: str, *, opens: bool) -> bool:
-        """An ordinary word that the session writes as a name only ("Mark", "Rose")."""
+        """An ordinary word that the session writes as a name ("Mark", "Rose"), or its owner's."""
+        lower = token.lower()
+        if _ENDING.sub("", lower) in self._owner_words:
+            return True
         if not token[0].isupper():
-            return token.capitalize() in self._names and token.lower() not in self._written
+            return token.capitalize() in self._names and lower not in self._written
         if opens and token in _OPENERS:
             return False
-        return token in self._written and token.lower() not in self._written
+        capital = token.capitalize()
+        is_never_lower = lower not in self._written and {capital, token} & self._written
+        return bool(is_never_lower) or (capital in self._names and not opens)
 
     @cached_property
     def _raw(self) -> str:
@@ -137,6 +156,18 @@ class PrivacyFilter:
         return frozenset(_CAPITAL.findall(self._raw))
 
     @cached_property
+    def _owner_words(self) -> frozenset[str]:
+        """Words of the owners' names that are not of the trade, such as a user called `mark`."""
+        words = {word for name in self._owners for word in _parts(name) if len(word) > 1}
+        return frozenset(words - _listed("trade.txt") - _listed("everyday.txt"))
+
+    @cached_property
+    def _rare(self) -> frozenset[str]:
+        """Words of the session, in lower case, that are no ordinary ones."""
+        parts = {part.casefold() for token in self._written for part in (token, *_parts(token))}
+        return frozenset(part for part in parts if not _is_ordinary(part))
+
+    @cached_property
     def _written(self) -> frozenset[str]:
         return frozenset(
             part
@@ -147,13 +178,16 @@ class PrivacyFilter:
 
 @cache
 def ordinary_words() -> frozenset[str]:
-    """The shipped lists of ordinary words (lower case): common English, and words of the trade."""
+    """The shipped lists of ordinary words (lower case): common English without the names of
+    people and companies in it, and words of the trade.
+    """
+    return (_listed("ordinary.txt") | _listed("trade.txt")) - _listed("names.txt")
+
+
+@cache
+def _listed(name: str) -> frozenset[str]:
     folder = resources.files(__package__).joinpath("words")
-    return frozenset(
-        word
-        for name in ("ordinary.txt", "trade.txt")
-        for word in folder.joinpath(name).read_text(encoding="utf-8").split()
-    )
+    return frozenset(folder.joinpath(name).read_text(encoding="utf-8").split())
 
 
 def _normalised(text: str) -> str:
@@ -165,8 +199,12 @@ def _words(text: str) -> Iterator[str]:
     return (match[0].casefold() for match in _WORD.finditer(text))
 
 
-def _runs(text: str) -> Iterator[str]:
-    words = list(_words(text))
+def _parts(name: str) -> Iterator[str]:
+    """The words that a name is made of, in lower case: `acmeBilling_2` is `acme` and `billing`."""
+    return (part.casefold() for part in _PART.findall(name))
+
+
+def _runs(words: Sequence[str]) -> Iterator[str]:
     for start in range(len(words) - SHARED_WORDS + 1):
         yield f" {' '.join(words[start : start + SHARED_WORDS])} "
 
@@ -176,9 +214,22 @@ def _pairs(text: str) -> Iterator[str]:
         yield from (run[i : i + SHARED_CHARACTERS] for i in range(max(1, len(run) - 1)))
 
 
-def _spells(text: str) -> bool:
+def _put_together(words: Sequence[str]) -> Iterator[str]:
+    """What neighbouring words, a word read backwards, or their first letters make."""
+    for start in range(len(words)):
+        for end in range(start + 2, min(start + _MOST_PIECES, len(words)) + 1):
+            yield "".join(words[start:end])
+        if len(words[start]) >= _LEAST_BACKWARDS:
+            yield words[start][::-1]
+    initials = "".join(word[0] for word in words)
+    for start in range(len(initials) - _LEAST_INITIALS + 1):
+        for end in range(start + _LEAST_INITIALS, len(initials) + 1):
+            yield initials[start:end]
+
+
+def _spells(spoken: Sequence[str]) -> bool:
     """Whether letters stand alone side by side, or numbers do, so that they make up another."""
-    words = [word for word in _words(text) if word not in _JOINING]
+    words = [word for word in spoken if word not in _JOINING]
     letters = numbers = digit_words = 0
     for word in words:
         is_number = word.isdigit()

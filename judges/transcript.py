@@ -77,6 +77,12 @@ def session_texts(session: Session) -> list[str]:
     return [text for text in texts if text]
 
 
+def session_names(session: Session) -> list[str]:
+    """What tells whose session it is, for the privacy filter: user, project, ids, the agent."""
+    told = (session.user, session.project, session.session_id, session.agent, session.agent_version)
+    return [name for name in told if name]
+
+
 def _overlap_start(steps: Sequence[NumberedStep], new: int, budget: int, overlap: int) -> int:
     """Where the window that brings step `new` begins; the overlap is bounded in steps and size."""
     start, used = new, 0

@@ -13,6 +13,7 @@ import polars as pl
 
 from agent_core.errors import SignalsError
 from agent_core.session import Session
+from judges.publication import Sealed, sealed
 from judges.verdict import Judge, JudgeIdentity, Judgement
 from pipelines.context import Context
 from pipelines.warehouse import query, replace_rows
@@ -83,21 +84,21 @@ def load_unchanged(connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame) -
     return load_sessions(connection, same["session_key"].to_list())
 
 
-def judge_one(judge: Judge, session: Session) -> Judgement:
+def judge_one(judge: Judge, session: Session) -> Sealed:
     """A judgement whatever happens to one session; what is systemic is raised."""
     try:
-        return judge(session)
+        return sealed(judge(session), session)
     except SignalsError:
         raise
     except Exception as error:  # noqa: BLE001 - the per-session edge: a failure becomes a row
         place = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"the judge failed: {type(error).__name__} in {place.name} line {place.lineno}"
-        return Judgement(session.key, judge.identity, "unscored", reason=reason)
+        return sealed(Judgement(session.key, judge.identity, "unscored", reason=reason), session)
 
 
 def write_judgements(
     connection: duckdb.DuckDBPyConnection,
-    judgements: Sequence[Judgement],
+    judgements: Sequence[Sealed],
     hashes: Mapping[str, str],
     now: datetime,
 ) -> None:

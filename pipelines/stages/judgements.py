@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from judges.verdict import Judge, Judgement
+from judges.publication import Sealed
+from judges.verdict import Judge
 from pipelines.context import Context
 from pipelines.stages.judgement_rows import (
     batches_of_sessions,
@@ -47,7 +48,7 @@ def judge_sessions(
 
 def _judged(
     context: Context, judge: Judge, batch: pl.DataFrame, *, at_once: int
-) -> Iterator[list[Judgement]]:
+) -> Iterator[list[Sealed]]:
     """Judge the sessions of a batch, and keep the verdicts `at_once` at a time."""
     with context.warehouse() as connection:
         sessions = load_unchanged(connection, batch)

@@ -78,14 +78,14 @@ def _moments(context: Context) -> list[tuple[Any, ...]]:
 
 def test_a_session_is_judged_once_until_it_grows(context: Context, tmp_path: Path) -> None:
     _ingest(context, tmp_path / "logs")
-    judge = _Judge(_finds("first"), _RULES)
+    judge = _Judge(_finds("early"), _RULES)
     judge_sessions(context, judge)
     judge_sessions(context, judge)
     assert judge.asked == ["s1"]
     _ingest(context, tmp_path / "logs", said("s1", "u3", 2, "Better."))
     judge_sessions(context, judge)
     assert judge.asked == ["s1", "s1"]
-    assert _moments(context) == [("u1", "first")]
+    assert _moments(context) == [("u1", "early")]
 
 
 def test_a_models_verdict_stands_over_the_rules(context: Context, tmp_path: Path) -> None:
@@ -153,14 +153,14 @@ def test_a_session_that_grows_while_it_is_judged_is_judged_again(
     def slow(session: Session, identity: JudgeIdentity) -> Judgement:
         if len(session.steps) == 2:
             _ingest(context, tmp_path / "logs", said("s1", "u3", 2, "Better."))
-        return _finds("seen")(session, identity)
+        return _finds("found")(session, identity)
 
     judge = _Judge(slow, _RULES)
     judge_sessions(context, judge)
     assert _moments(context) == []
     judge_sessions(context, judge)
     assert judge.asked == ["s1", "s1"]
-    assert _moments(context) == [("u1", "seen")]
+    assert _moments(context) == [("u1", "found")]
 
 
 def test_what_is_not_summarised_yet_is_not_judged(context: Context, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_paid_judge_waits_until_a_session_is_idle(context: Context, tmp_path: 
 
 def test_exports_are_keyed_by_the_logs_own_ids(context: Context, tmp_path: Path) -> None:
     _ingest(context, tmp_path / "logs", said("s1", "u3", 2, "Better."))
-    judge_sessions(context, _Judge(_finds("d"), _RULES))
+    judge_sessions(context, _Judge(_finds("early"), _RULES))
     collect_moments(context)
     path = str(tmp_path / "logs" / "a.jsonl")
     assert list(export_rows(context, "moments")) == [
@@ -207,7 +207,7 @@ def test_exports_are_keyed_by_the_logs_own_ids(context: Context, tmp_path: Path)
             "type": "correction",
             "severity": "low",
             "confidence": 0.8,
-            "descriptor": "d",
+            "descriptor": "early",
             "citation": "The person objected.",
             "judge": "rules",
         }
