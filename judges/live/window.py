@@ -11,8 +11,12 @@ from judges.rules.view import MAX_EARLIER_TURNS, SegmentView, segment_views
 MAX_SEGMENT_STEPS = 2_000
 """Of a longer segment the newest steps are kept; each keeps a few kilobytes at most."""
 
-_HEAD_CHARS, _TAIL_CHARS = 1_000, 3_000
-_ARGUMENT_CHARS = 200
+_WHOLE_STEPS = 50
+"""The newest steps of a segment, whose texts and files the person may quote."""
+_HEAD_CHARS, _TAIL_CHARS = 1_000, 8_000
+_OLD_TAIL_CHARS = 1_500
+_ARGUMENT_CHARS = 8_000
+_SHAPE_CHARS = 200
 _UNSEEN_TURN = Step("", "user", is_person=True)
 
 
@@ -33,6 +37,8 @@ class Window:
     def take(self, step: Step) -> bool:
         """Add a step; whether it is a turn that closes the segment at hand."""
         self._open.append(_slim(step))
+        if len(self._open) > _WHOLE_STEPS:
+            self._open[-_WHOLE_STEPS - 1] = _outline(self._open[-_WHOLE_STEPS - 1])
         if not step.is_person:
             return False
         if self._last:
@@ -74,23 +80,49 @@ class Window:
 
 def _slim(step: Step) -> Step:
     """What the rules look at: no results, long texts by their beginning and end."""
+    said = step.text[:MAX_TURN_CHARS] if step.source == "user" else _ends(step.text, _TAIL_CHARS)
     return replace(
         step,
-        text=step.text[:MAX_TURN_CHARS] if step.source == "user" else _ends(step.text),
+        text=said,
         reasoning=step.reasoning[:_HEAD_CHARS],
-        tool_calls=tuple(map(_slim_call, step.tool_calls)),
+        tool_calls=tuple(_slim_call(call, _ARGUMENT_CHARS) for call in step.tool_calls),
         observations=tuple(map(_slim_result, step.observations)),
     )
 
 
-def _ends(text: str) -> str:
-    kept = _HEAD_CHARS + _TAIL_CHARS
-    return text if len(text) <= kept else f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
+def _outline(step: Step) -> Step:
+    """What still counts of a step when many came after it."""
+    return replace(
+        step,
+        text=step.text if step.source == "user" else _ends(step.text, _OLD_TAIL_CHARS),
+        tool_calls=tuple(_slim_call(call, _SHAPE_CHARS) for call in step.tool_calls),
+    )
 
 
-def _slim_call(call: ToolCall) -> ToolCall:
-    short = {key[:_ARGUMENT_CHARS]: str(v)[:_ARGUMENT_CHARS] for key, v in call.arguments.items()}
+def _ends(text: str, tail: int) -> str:
+    is_short = len(text) <= _HEAD_CHARS + tail
+    return text if is_short else f"{text[:_HEAD_CHARS]}\n{text[-tail:]}"
+
+
+def _slim_call(call: ToolCall, chars: int) -> ToolCall:
+    short = {key[:_SHAPE_CHARS]: _slim_value(v, chars) for key, v in call.arguments.items()}
     return replace(call, arguments=short)
+
+
+def _slim_value(value: object, chars: int) -> object:
+    return value[:chars] if isinstance(value, str) else _Shown(str(value)[:_SHAPE_CHARS])
+
+
+class _Shown:
+    """Stands for a value that is no text, by the beginning of how it is written."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
 
 
 def _slim_result(observation: Observation) -> Observation:

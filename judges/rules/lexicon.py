@@ -6,32 +6,38 @@ The patterns are data (`lexicon.toml`); each kind becomes one compiled alternati
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
-
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
 
 
-class _Kind(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One table of the file, which is ours: an unknown key is a TypeError.
 
-    words: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()
-    opening: tuple[str, ...] = ()
+    No pydantic here: a hook that asks for a word or two would wait longer for it than for all else.
+    """
+
+    words: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    opening: list[str] = field(default_factory=list)
 
 
 def says(kind: str, text: str) -> bool:
     """Whether the text says a kind of thing; raises KeyError for a kind that is not listed."""
-    return _patterns()[kind].search(text) is not None
+    return _pattern(kind).search(text) is not None
 
 
 @cache
-def _patterns() -> Mapping[str, re.Pattern[str]]:
-    source = resources.files(__package__).joinpath("lexicon.toml").read_text(encoding="utf-8")
-    return {
-        kind: _compile(_Kind.model_validate(listed))
-        for kind, listed in tomllib.loads(source).items()
-    }
+def _pattern(kind: str) -> re.Pattern[str]:
+    return _compile(_Kind(**_listed()[kind]))
+
+
+@cache
+def _listed() -> Mapping[str, dict[str, list[str]]]:
+    source = Path(__file__).with_name("lexicon.toml").read_text(encoding="utf-8")
+    listed: dict[str, dict[str, list[str]]] = tomllib.loads(source)
+    return listed
 
 
 def _compile(kind: _Kind) -> re.Pattern[str]:

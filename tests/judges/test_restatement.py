@@ -2,7 +2,7 @@
 
 from judges.rules import RulesJudge
 from judges.rules.prose import Turn
-from judges.rules.restatement import _content, restatement
+from judges.rules.restatement import content_words, restatement
 from tests.judges.build import person, session
 
 WISH = "please add a retry option to the download command of the tool"
@@ -16,7 +16,7 @@ def test_the_most_similar_earlier_turn_counts() -> None:
 
 
 def test_each_turn_is_taken_apart_once() -> None:
-    _content.cache_clear()
+    content_words.cache_clear()
     turns = [person(f"{WISH} for the case of word{chr(97 + n // 26)}{n}") for n in range(120)]
     RulesJudge(b"s")(session(*turns))
-    assert _content.cache_info().misses == len(turns)
+    assert content_words.cache_info().misses == len(turns)
