@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from judges.rules.restatement import Embed, restatement
+from judges.rules.restatement import Embed, restatement, restatement_of_meaning
 from judges.rules.structural import structural_evidence
 from judges.rules.textual import textual_evidence
 from judges.rules.view import SegmentView
@@ -17,7 +17,10 @@ def gather(view: SegmentView, embed: Embed | None = None) -> Evidence:
     """Evidence of the segment; words are missing in the tail, where nobody speaks."""
     found = structural_evidence(view) | textual_evidence(view)
     if view.closing is not None:
-        found["restates"] = restatement(view.closing, view.earlier, embed)
+        found["restates"] = restatement(view.closing, view.earlier)
+        if embed is not None:
+            meaning = restatement_of_meaning(view.closing, view.earlier, embed)
+            found |= {} if meaning is None else {"restates_meaning": meaning}
     return found | _combined(found)
 
 
@@ -36,6 +39,7 @@ def _combined(found: Evidence) -> dict[str, float]:
     stopped = of("interrupt", "rejection") * (1 - of("handover"))
     return {
         "stopped": stopped,
+        "denies": of("says_denial") * (1 - of("agent_asks")),
         "failure_after_claim": of("agent_claims", "agent_edited")
         * of("says_failure", "pastes_failure"),
     }

@@ -41,5 +41,9 @@ def clean(text: str) -> str:
 def _is_pasted(line: str) -> bool:
     if _LOG_LINE.match(line) and len(line) > 20:
         return True
-    letters = sum(c.isalpha() or c.isspace() for c in line)
-    return len(line) > 40 and letters < 0.72 * len(line)
+    return len(line) > 40 and sum(map(_is_of_prose, line)) < 0.72 * len(line)
+
+
+def _is_of_prose(c: str) -> bool:
+    # Vowels and tones of many scripts are marks, not letters.
+    return c.isalpha() or c.isspace() or (not c.isascii() and unicodedata.category(c)[0] == "M")

@@ -10,6 +10,8 @@ from judges.rules.view import SegmentView
 SAID = (
     "failure",
     "correction",
+    "objects",
+    "denial",
     "repetition",
     "escalation",
     "undo",
