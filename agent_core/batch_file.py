@@ -81,11 +81,11 @@ def _answer(row: Mapping[str, Any]) -> Answer:
     response, error = row.get("response"), row.get("error")
     if not isinstance(response, dict):
         code = error.get("code") if isinstance(error, dict) else None
-        return ModelReplyError(f"the batch did not answer the request ({plain_code(code)})")
+        return ModelReplyError(f"the batch did not answer the request: {plain_code(code)}")
     if response.get("status_code") != 200:
         status = response.get("status_code")
         told = status if isinstance(status, int) else "no status"
-        return ModelReplyError(f"the endpoint refused the request in the batch ({told})")
+        return ModelReplyError(f"the endpoint refused the request in the batch: {told}")
     return _reply(response.get("body"))
 
 

@@ -116,7 +116,8 @@ def write_judgements(
     )
     before = rows.join(known, on="judgement_id", how="left")
     added = before.with_columns(
-        attempts=pl.col("attempts").fill_null(0) + 1,
+        # In a batch it is not tried yet: an attempt ends with a verdict or a reason.
+        attempts=pl.col("attempts").fill_null(0) + (pl.col("status") != "pending"),
         tokens_sent=pl.col("tokens_sent") + pl.col("sent").fill_null(0),
         tokens_cached=pl.col("tokens_cached") + pl.col("cached").fill_null(0),
         tokens_received=pl.col("tokens_received") + pl.col("received").fill_null(0),

@@ -89,11 +89,11 @@ def test_answers_are_matched_by_id_and_failures_told_apart() -> None:
 
 
 def _refused(status: int) -> ModelReplyError:
-    return ModelReplyError(f"the endpoint refused the request in the batch ({status})")
+    return ModelReplyError(f"the endpoint refused the request in the batch: {status}")
 
 
 def _unanswered(code: str) -> ModelReplyError:
-    return ModelReplyError(f"the batch did not answer the request ({code})")
+    return ModelReplyError(f"the batch did not answer the request: {code}")
 
 
 def _unreadable() -> ModelReplyError:

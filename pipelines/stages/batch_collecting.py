@@ -1,0 +1,131 @@
+"""What became of batches that were handed in: confirm them, and collect those that are over."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from agent_core.batch import BatchState, OpenAIBatches
+from agent_core.batch_file import Answer
+from agent_core.errors import ModelReplyError
+from agent_core.model import ModelReply
+from pipelines.context import Context
+from pipelines.stages.batch_requests import outcomes_of
+from pipelines.stages.batch_rows import (
+    OpenBatch,
+    note_state,
+    open_batches,
+    settle_batch,
+    withdraw,
+)
+from pipelines.stages.model_replies import PaidReply, keep_replies
+from pipelines.warehouse import transaction
+
+_UNANSWERED = {
+    "completed": "the batch held no answer to the request",
+    "expired": "the batch expired before it was answered",
+    "cancelled": "the batch was cancelled before it was answered",
+}
+
+
+def confirm_batches(context: Context, endpoint: OpenAIBatches) -> dict[str, int]:
+    """Look for batches that were begun and never confirmed: a killed run pays for none twice."""
+    counts: Counter[str] = Counter()
+    for batch in _open_here(context, endpoint):
+        if batch.batch_id is not None:
+            continue
+        state = endpoint.find(batch.marker, batch.input_file)
+        with context.warehouse() as connection:
+            if state is not None:
+                note_state(connection, batch.marker, state)
+                counts["batches_found"] += 1
+            else:
+                withdraw(connection, batch.marker)
+        if state is None and batch.input_file is not None:
+            _forget(endpoint, BatchState("", "", None, batch.input_file), counts)
+    return dict(counts)
+
+
+def collect_batches(context: Context, endpoint: OpenAIBatches) -> dict[str, int]:
+    """Keep the answers of the batches that are over; one that cannot be asked now waits.
+
+    Raises ModelError when the endpoint cannot be used.
+    """
+    counts: Counter[str] = Counter()
+    for batch in _open_here(context, endpoint):
+        if batch.batch_id is None:
+            continue
+        try:
+            state = endpoint.state(batch.batch_id)
+            counts.update(_collect(context, endpoint, batch, state))
+        except ModelReplyError:
+            counts["batches_not_reached"] += 1
+    counts.update(_give_up_elsewhere(context, endpoint))
+    return dict(counts)
+
+
+def _open_here(context: Context, endpoint: OpenAIBatches) -> list[OpenBatch]:
+    with context.warehouse() as connection:
+        found = open_batches(connection)
+    return [batch for batch in found if batch.base_url == endpoint.base_url]
+
+
+def _collect(
+    context: Context, endpoint: OpenAIBatches, batch: OpenBatch, state: BatchState | None
+) -> Counter[str]:
+    if state is None:
+        return _close(context, batch, "lost", {}, "the endpoint does not know the batch any more")
+    if state.is_over:
+        answers = endpoint.answers(state)
+        why = _UNANSWERED.get(state.status, f"the batch failed: {state.problem or 'no code'}")
+        counts = _close(context, batch, state.status, answers, why)
+        _forget(endpoint, state, counts)
+        return counts
+    with context.warehouse() as connection:
+        note_state(connection, batch.marker, state)
+    if context.clock() > batch.given_up_at:
+        return _close(context, batch, "lost", {}, "the batch did not end in time")
+    return Counter()
+
+
+def _give_up_elsewhere(context: Context, endpoint: OpenAIBatches) -> Counter[str]:
+    """Batches at an endpoint that is not configured any more cannot be asked about."""
+    counts: Counter[str] = Counter()
+    with context.warehouse() as connection:
+        found = open_batches(connection)
+    for batch in found:
+        if batch.base_url != endpoint.base_url and context.clock() > batch.given_up_at:
+            counts += _close(context, batch, "lost", {}, "the batch is at another endpoint")
+    return counts
+
+
+def _close(
+    context: Context, batch: OpenBatch, status: str, answers: Mapping[str, Answer], why: str
+) -> Counter[str]:
+    """Keep the answers that somebody waits for, in one transaction with what became of them."""
+    now = context.clock()
+    with context.warehouse() as connection, transaction(connection):
+        outcomes = outcomes_of(connection, batch.marker, answers, why)
+        kept = _kept(outcomes.rows(), answers)
+        keep_replies(connection, kept, now)
+        settled = settle_batch(connection, batch, status, outcomes, now)
+    counts = Counter({f"requests_{name}": number for name, number in settled.items()})
+    counts["answers_of_others"] = len(answers.keys() - set(outcomes["custom_id"]))
+    counts["batches_collected"] = 1
+    return counts
+
+
+def _kept(
+    outcomes: Iterable[tuple[str, str, str, str | None]], answers: Mapping[str, Answer]
+) -> list[PaidReply]:
+    """The replies that somebody waits for, once for each session that does."""
+    found: list[PaidReply] = []
+    for custom_id, session_key, status, _ in outcomes:
+        answer = answers.get(custom_id)
+        if status == "answered" and isinstance(answer, ModelReply):
+            found.append(PaidReply(session_key, custom_id, answer))
+    return found
+
+
+def _forget(endpoint: OpenAIBatches, state: BatchState, counts: Counter[str]) -> None:
+    """Leave no text of sessions at the endpoint; what it does not delete is counted."""
+    if not endpoint.forget(state):
+        counts["batches_with_files_left"] += 1

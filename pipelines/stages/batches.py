@@ -1,0 +1,246 @@
+"""Stage `batches`: sessions judged by a model through its Batch API, a round a batch.
+
+One pass collects the batches that have ended, runs each session as far as its answers lead, and
+hands in what is missing: what is found in all sessions is verified in the next batch, and so on.
+The warehouse is open for seconds, never across a call.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import duckdb
+import polars as pl
+from filelock import FileLock, Timeout
+
+from agent_core.batch import BatchState, OpenAIBatches
+from agent_core.batch_file import Answer, parts
+from agent_core.errors import LockHeldError, ModelError, ModelReplyError
+from agent_core.session import Session
+from judges.batch import Missing, Reached, advance
+from judges.llm import LLMJudge
+from judges.publication import Sealed, sealed
+from judges.verdict import Judgement
+from pipelines.batch_state import OpenAtEndpoint, write_batch_state
+from pipelines.context import Context
+from pipelines.stages.batch_collecting import collect_batches, confirm_batches
+from pipelines.stages.batch_requests import (
+    Owner,
+    add_owners,
+    failures_of,
+    mark_pending,
+    pending_sessions,
+    settle_sessions,
+    waiting_markers,
+)
+from pipelines.stages.batch_rows import (
+    OpenBatch,
+    add_intent,
+    note_state,
+    note_upload,
+    open_batches,
+    withdraw,
+)
+from pipelines.stages.judgement_rows import (
+    batches_of_sessions,
+    counted,
+    load_unchanged,
+    waiting_sessions,
+    write_judgements,
+)
+from pipelines.stages.model_replies import drop_replies, kept_replies
+from pipelines.warehouse import transaction
+
+Choose = Callable[[pl.DataFrame], pl.DataFrame]
+"""Of the sessions that wait for the model, those to begin: a part of the frame, in order."""
+
+_WAIT_SECONDS = 60.0
+
+
+def judge_in_batches(
+    context: Context, judge: LLMJudge, endpoint: OpenAIBatches, choose: Choose
+) -> dict[str, int]:
+    """Collect what has ended, hand in what is missing, and return counts.
+
+    Sessions that are in a batch go on; of the others those begin that `choose` picks. A session
+    whose request failed or expired is unscored, and tried again like any other; answers that came
+    are kept. Raises ModelError when the endpoint cannot be used; what was done by then stands.
+    """
+    counts: Counter[str] = Counter()
+    with _alone(context):
+        try:
+            counts.update(confirm_batches(context, endpoint))
+            counts.update(collect_batches(context, endpoint))
+            counts.update(_Round(context, judge, endpoint).go_on(choose))
+        finally:
+            counts.update(_leave(context))
+    return dict(counts)
+
+
+@contextmanager
+def _alone(context: Context) -> Iterator[None]:
+    """One pass at a time: a second one would hand in what the first is about to."""
+    lock = FileLock(context.home.state / "batches.lock", timeout=_WAIT_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LockHeldError(
+            f"{context.home.root}: another process hands in or collects batches; "
+            "wait for it to end, then try again"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _leave(context: Context) -> dict[str, int]:
+    """Say until when sessions are pending, here and in the file that the sensor reads."""
+    with context.warehouse() as connection:
+        pending = mark_pending(connection)
+        found = open_batches(connection)
+    at_endpoint = [
+        OpenAtEndpoint(batch_id=one.batch_id, base_url=one.base_url, given_up_at=one.given_up_at)
+        for one in found
+        if one.batch_id is not None
+    ]
+    write_batch_state(context.home, at_endpoint)
+    return {"pending": pending, "batches_open": len(found)}
+
+
+@dataclass
+class _Round:
+    """All sessions taken one round further."""
+
+    context: Context
+    judge: LLMJudge
+    endpoint: OpenAIBatches
+    counts: Counter[str] = field(default_factory=Counter)
+    waiting: dict[str, str] = field(default_factory=dict)
+    """The batch that a request waits in, by its hash."""
+    owners: dict[str, list[Session]] = field(default_factory=dict)
+    """The sessions, without their steps, that a request is to be handed in for."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """What each session held, by its key."""
+
+    def go_on(self, choose: Choose) -> Counter[str]:
+        """Run every session as far as it gets, and hand in what is missing."""
+        with self.context.warehouse() as connection:
+            self.waiting = waiting_markers(connection)
+            going = pending_sessions(connection, self.judge.identity)
+            others = waiting_sessions(connection, self.judge.identity, self.context.clock())
+        begun = choose(others).select(going.columns)
+        self.counts["left_for_later"] = others.height - begun.height
+        for part in parts(self._lines(pl.concat([going, begun]))):
+            self._hand_in(part)
+        return self.counts
+
+    def _lines(self, chosen: pl.DataFrame) -> Iterator[tuple[str, bytes]]:
+        """The requests that nobody was asked yet; verdicts that are reached are kept."""
+        for chunk in batches_of_sessions(chosen):
+            self.hashes.update(chunk.select("session_key", "content_hash").iter_rows())
+            verdicts: list[tuple[Sealed, bool]] = []
+            for session, result in self._advanced(chunk):
+                if isinstance(result, Reached):
+                    verdicts.append(_verdict(result, session))
+                    continue
+                yield from self._unasked(session, result)
+            self._keep(verdicts)
+
+    def _advanced(self, chunk: pl.DataFrame) -> Iterator[tuple[Session, Missing | Reached]]:
+        with self.context.warehouse() as connection:
+            sessions = load_unchanged(connection, chunk)
+            keys = [session.key for session in sessions]
+            kept = kept_replies(connection, keys)
+            failures = failures_of(connection, keys)
+        for session in sessions:
+            answers: dict[str, Answer] = {**failures.get(session.key, {}), **kept}
+            yield session, advance(self.judge.judging(session), answers)
+
+    def _unasked(self, session: Session, missing: Missing) -> Iterator[tuple[str, bytes]]:
+        bare = replace(session, steps=())
+        asked = [name for name in missing.requests if name in self.waiting]
+        self._join(bare, asked)
+        for name, request in missing.requests.items():
+            if name not in self.waiting:
+                self.owners.setdefault(name, []).append(bare)
+                yield name, self.endpoint.line(name, request.messages, request.schema)
+
+    def _join(self, session: Session, names: Sequence[str]) -> None:
+        """Let a session wait for answers that another one is waiting for."""
+        if names:
+            with self.context.warehouse() as connection, transaction(connection):
+                owners = {name: [self._owner(session)] for name in names}
+                add_owners(connection, {name: self.waiting[name] for name in names}, owners)
+                self._write_pending(connection, [session])
+
+    def _hand_in(self, part: Mapping[str, bytes]) -> None:
+        """Write down what is meant, hand it in, write down what it is called: in this order."""
+        batch = OpenBatch(secrets.token_hex(16), None, None, self.endpoint.base_url, "unconfirmed",
+                          len(part), self.context.clock(), None)  # fmt: skip
+        sessions = {name: self.owners.pop(name) for name in part}
+        owners = {name: [self._owner(one) for one in sessions[name]] for name in part}
+        with self.context.warehouse() as connection, transaction(connection):
+            add_intent(connection, batch, self.endpoint.model, owners)
+            self._write_pending(connection, [one for some in sessions.values() for one in some])
+        state = self._created(batch.marker, part)
+        with self.context.warehouse() as connection:
+            note_state(connection, batch.marker, state)
+        self.waiting.update(dict.fromkeys(part, batch.marker))
+        self.counts["batches_handed_in"] += 1
+        self.counts["requests_handed_in"] += len(part)
+
+    def _created(self, marker: str, part: Mapping[str, bytes]) -> BatchState:
+        file_id: str | None = None
+        try:
+            file_id = self.endpoint.upload(marker, part.values())
+            with self.context.warehouse() as connection:
+                note_upload(connection, marker, file_id)
+            return self.endpoint.create(marker, file_id)
+        except ModelReplyError:
+            raise  # it may stand there all the same: the next pass looks for it
+        except ModelError:
+            if file_id is not None:
+                self.endpoint.forget(BatchState("", "", None, file_id))
+            with self.context.warehouse() as connection:
+                withdraw(connection, marker)
+            raise
+
+    def _write_pending(
+        self, connection: duckdb.DuckDBPyConnection, sessions: Sequence[Session]
+    ) -> None:
+        """Nobody else begins what is pending; why and until when is said when the pass ends."""
+        pending = {
+            one.key: sealed(Judgement(one.key, self.judge.identity, "pending"), one)
+            for one in sessions
+        }
+        write_judgements(connection, [*pending.values()], self.hashes, self.context.clock())
+
+    def _keep(self, verdicts: Sequence[tuple[Sealed, bool]]) -> None:
+        if not verdicts:
+            return
+        judgements = [judgement for judgement, _ in verdicts]
+        with self.context.warehouse() as connection, transaction(connection):
+            write_judgements(connection, judgements, self.hashes, self.context.clock())
+            settle_sessions(connection, [judgement.session_key for judgement in judgements])
+            done = [judgement.session_key for judgement, is_done in verdicts if is_done]
+            drop_replies(connection, done)
+        self.counts.update(counted(judgements))
+
+    def _owner(self, session: Session) -> Owner:
+        return session.key, self.hashes[session.key]
+
+
+def _verdict(result: Reached, session: Session) -> tuple[Sealed, bool]:
+    """The judgement, and whether its answers are done with.
+
+    They stay where a request failed: the next attempt asks for that one alone, and counts them.
+    """
+    judgement = result.judgement
+    if judgement.status == "judged" or result.failure is None:
+        return sealed(judgement, session), True
+    failed = replace(judgement, reason=str(result.failure), tokens_sent=0, tokens_cached=0,
+                     tokens_received=0, cost_usd=None)  # fmt: skip
+    return sealed(failed, session), False
