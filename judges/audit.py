@@ -14,7 +14,7 @@ from scipy.special import betaincinv, ndtr, stdtrit
 
 MIN_AUDITED = 10
 """Fewer audited sessions give no figure."""
-_DRAWS = 10_000
+_DRAWS = 5_000
 _LEVEL = 0.95
 
 
