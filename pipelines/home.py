@@ -61,6 +61,11 @@ class Home:
         return self.root / "snapshots"
 
     @property
+    def labels(self) -> Path:
+        """Label rows of the owner; they hold no text of a session."""
+        return self.root / "labels"
+
+    @property
     def dagster(self) -> Path:
         return self.root / "dagster"
 

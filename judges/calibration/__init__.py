@@ -2,10 +2,16 @@
 
 from judges.calibration.baselines import BASELINES, baselines_of
 from judges.calibration.figures import MIN_POSITIVES, Agreement, Estimate, agreement, rounded
-from judges.calibration.labels import Drawn, Label, read_labels
+from judges.calibration.labels import Drawn, Label, LabelRows, read_labels
 from judges.calibration.left_out import LeftOut, left_out
 from judges.calibration.measure import Measurement, measure, overall
-from judges.calibration.turns import LabelledTurn, Verdict, verdict_of, weighted
+from judges.calibration.turns import (
+    LabelledTurn,
+    Verdict,
+    kinds_never_drawn,
+    verdict_of,
+    weighted,
+)
 
 __all__ = [
     "BASELINES",
@@ -14,12 +20,14 @@ __all__ = [
     "Drawn",
     "Estimate",
     "Label",
+    "LabelRows",
     "LabelledTurn",
     "LeftOut",
     "Measurement",
     "Verdict",
     "agreement",
     "baselines_of",
+    "kinds_never_drawn",
     "left_out",
     "measure",
     "overall",

@@ -11,25 +11,13 @@ from agent_core.errors import NotBuiltError
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     app.command("ingest-errors")(ingest_errors)
-    for verb in (calibrate, review, watch, purge):
+    for verb in (watch, purge):
         app.command()(verb)
 
 
 def ingest_errors(files: Annotated[list[Path], typer.Argument(help="Error logs.")]) -> None:
     """Error logs, JSON lines or OTLP logs. Not built yet."""
     raise NotBuiltError("ingest-errors is not built yet: error logs are not read")
-
-
-def calibrate(labels: Annotated[Path, typer.Argument(help="Label rows, JSON lines.")]) -> None:
-    """Measure the judge against labels. Not built yet."""
-    raise NotBuiltError(
-        "calibrate is not built yet; `make bench` measures the rules judge on the shared labels"
-    )
-
-
-def review() -> None:
-    """Say which verdicts are wrong. Not built yet."""
-    raise NotBuiltError("review is not built yet; signals export moments lists the verdicts")
 
 
 def watch() -> None:
