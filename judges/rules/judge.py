@@ -15,7 +15,7 @@ from judges.rules.view import segment_views
 from judges.rules.wording import Scene, scene_place, summary
 from judges.verdict import JudgeIdentity, Judgement, Moment, TurnScore
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 
 
 class RulesJudge:

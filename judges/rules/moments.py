@@ -163,9 +163,10 @@ def _severity(polarity: Polarity, kind: str, score: float, evidence: Evidence) -
         failed_again and _any("stopped", "failure_after_claim")(evidence)
     ):
         return "high"
-    # What is weakly evident is a bump at most; so is a stop that only lets the person go on.
-    went_on = present(evidence, "stopped") and present(evidence, "bare_command")
-    return "low" if score < _SUBSTANTIVE or went_on else "medium"
+    # What is weakly evident is a bump at most; so is a stop with nothing but a go-ahead after it.
+    went_on = present(evidence, "stopped") and evidence.get("bare_command", 1.0) >= PRESENT
+    costly = _any("says_undo", "error_repeated", "error_run")(evidence)
+    return "low" if went_on or (score < _SUBSTANTIVE and not costly) else "medium"
 
 
 def _pointer(kind: str, scene: Scene) -> str:

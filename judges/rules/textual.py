@@ -9,6 +9,7 @@ from judges.rules.view import SegmentView
 
 SAID = (
     "failure",
+    "malfunction",
     "correction",
     "objects",
     "denial",
@@ -49,7 +50,8 @@ def textual_evidence(view: SegmentView) -> dict[str, float]:
         "asks": float(bool(_QUESTION.search(prose))),
         "bare_command": float(_is_bare(turn)),
         "long_specification": float(len(turn.prose) > MAX_PROSE_CHARS),
-        "pastes_failure": float(bool(turn.pasted) and says("failure", turn.pasted)),
+        "says_failure": max(evidence["says_failure"], evidence["says_malfunction"]),
+        "pastes_failure": float(bool(turn.pasted) and _fails(turn.pasted)),
         "pastes": float(bool(turn.pasted)),
         "shows_picture": float(
             bool(_PICTURE.search(view.segment.steps[-1].text[-_PICTURE_CHARS:]))
@@ -58,6 +60,10 @@ def textual_evidence(view: SegmentView) -> dict[str, float]:
         "handover": float(says("handover", turn.prose or turn.pasted)),
     }
     return evidence
+
+
+def _fails(text: str) -> bool:
+    return says("failure", text) or says("malfunction", text)
 
 
 def _shows_picture(text: str) -> bool:

@@ -10,7 +10,7 @@ from judges.rubric import load_rubric
 
 def test_names_are_those_of_the_contract() -> None:
     rubric = load_rubric()
-    assert rubric.version == "1"
+    assert rubric.version == "2"
     assert rubric.names("friction") == (
         "error_event",
         "repeated_rephrasing",

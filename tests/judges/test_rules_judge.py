@@ -89,7 +89,7 @@ WORK = agent(DONE, edited("a.py"), ran("pytest"))
                 event("interrupt"),
                 person("use the other branch here"),
             ],
-            [("abandoned_tool_flow", "low", "s3", "s4"), ("correction", "low", "s4", "s4")],
+            [("abandoned_tool_flow", "medium", "s3", "s4"), ("correction", "medium", "s4", "s4")],
             id="interrupt",
         ),
         pytest.param(
@@ -212,7 +212,7 @@ def test_a_whole_judgement() -> None:
     signature = salted_signature("timeout", "timeout <n>", SALT)
     assert judged == Judgement(
         session_key="atif:t",
-        identity=JudgeIdentity("rules", "1.1", "", "words", "1"),
+        identity=JudgeIdentity("rules", "2.2", "", "words", "2"),
         status="judged",
         summary="A short session in which the agent ran commands. A tool ran out of time. "
         "There was some friction. The outcome is abandoned.",
