@@ -71,6 +71,10 @@ class LiveJudge:
             return ()
         return self._told(self._signs_of_step(step), step)
 
+    def look(self, step: Step) -> tuple[Alarm, ...]:
+        """What is wrong now, after steps that were recalled; `step` is the newest of them."""
+        return self._told([*self._signs_of_answer(step), *self._signs_of_segment()], step)
+
     def rest(self, step: Step) -> tuple[Alarm, ...]:
         """The agent has said its last word, `step`, and waits for the person."""
         view = self._window.open_view()
@@ -84,13 +88,19 @@ class LiveJudge:
         yield from signs_at_turn(self.notes)
 
     def _signs_of_step(self, step: Step) -> Iterator[Sign]:
+        yield from self._signs_of_answer(step)
+        if step.observations or step.event:
+            yield from self._signs_of_segment()
+
+    def _signs_of_answer(self, step: Step) -> Iterator[Sign]:
         if step.source == "agent" and self._may_answer():
             self.notes[-1] = self._note()
             yield from signs_at_turn(self.notes)
-        if step.observations or step.event:
-            view = self._window.open_view()
-            if view is not None:
-                yield from signs_in_segment(view, gather(view), self.notes)
+
+    def _signs_of_segment(self) -> Iterator[Sign]:
+        view = self._window.open_view()
+        if view is not None:
+            yield from signs_in_segment(view, gather(view), self.notes)
 
     def _may_answer(self) -> bool:
         """Whether the agent just answered the last turn: how it takes it is evidence too."""
@@ -104,9 +114,9 @@ class LiveJudge:
         view = self._window.last_view()
         assert view is not None
         assert view.closing is not None
-        found = gather(view)
+        step = view.segment.steps[-1]
         scale = shipped_weights().friction
-        return note_of(view.closing, found, scale.score(found), scale.operating_point, self._salt)
+        return note_of(step, view.closing, gather(view), scale, self._salt)
 
     def _told(self, signs: Iterable[Sign], step: Step) -> tuple[Alarm, ...]:
         return tuple(self._alarm(sign, step) for sign in signs if self._is_news(sign))

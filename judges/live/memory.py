@@ -5,10 +5,15 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from agent_core.session import Step
 from judges.rules.evidence import Evidence, present
-from judges.rules.prose import Turn
+from judges.rules.prose import MAX_TURN_CHARS, Turn
 from judges.rules.restatement import content_words, words_overlap
+
+if TYPE_CHECKING:
+    from judges.rules.scoring import Scale
 
 MAX_NOTES = 50
 """Turns that are remembered."""
@@ -45,15 +50,21 @@ class TurnNote:
         return any(name in self.evidence for name in names)
 
 
-def note_of(turn: Turn, evidence: Evidence, score: float, point: float, salt: bytes) -> TurnNote:
-    """The note of a turn that was scored."""
+def note_of(step: Step, turn: Turn, evidence: Evidence, scale: "Scale", salt: bytes) -> TurnNote:
+    """The note of a turn, its words and the evidence of its segment."""
+    score = scale.score(evidence)
     return TurnNote(
-        hashed(salt, f"{turn.prose}\n{turn.pasted}"),
+        turn_ref(step, salt),
         hashed_words(turn, salt),
         frozenset(name for name in _REMEMBERED if present(evidence, name)),
         round(score, 4),
-        score >= point,
+        score >= scale.operating_point,
     )
+
+
+def turn_ref(step: Step, salt: bytes) -> str:
+    """A hash of what a turn says: two logs may call the same turn by different names."""
+    return hashed(salt, step.text[:MAX_TURN_CHARS])
 
 
 def hashed_words(turn: Turn, salt: bytes) -> frozenset[str]:

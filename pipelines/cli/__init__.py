@@ -1,5 +1,5 @@
 """The `signals` command."""
 
-from pipelines.cli.app import main
+from pipelines.cli.entry import main
 
 __all__ = ["main"]

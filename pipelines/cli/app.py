@@ -13,7 +13,18 @@ from collections.abc import Sequence
 import typer
 
 from agent_core.errors import BadInputError, SignalsError
-from pipelines.cli import agent, calibration, care, demo, later, loop_verbs, schema, tasks, views
+from pipelines.cli import (
+    agent,
+    calibration,
+    care,
+    demo,
+    later,
+    loop_verbs,
+    schema,
+    tasks,
+    views,
+    watch,
+)
 from pipelines.cli.options import Options
 from pipelines.progress import end_progress
 
@@ -27,7 +38,7 @@ app = typer.Typer(
     help="Finds friction and delight in agent session logs and lets the agent repair itself.",
 )
 
-for _module in (demo, loop_verbs, views, tasks, schema, calibration, agent, care, later):
+for _module in (demo, loop_verbs, views, tasks, schema, calibration, agent, care, watch, later):
     _module.register(app)
 
 

@@ -11,18 +11,12 @@ from agent_core.errors import NotBuiltError
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     app.command("ingest-errors")(ingest_errors)
-    for verb in (watch, purge):
-        app.command()(verb)
+    app.command()(purge)
 
 
 def ingest_errors(files: Annotated[list[Path], typer.Argument(help="Error logs.")]) -> None:
     """Error logs, JSON lines or OTLP logs. Not built yet."""
     raise NotBuiltError("ingest-errors is not built yet: error logs are not read")
-
-
-def watch() -> None:
-    """Follow live logs. Not built yet."""
-    raise NotBuiltError("watch is not built yet; signals run reads what has grown")
 
 
 def purge(
