@@ -75,6 +75,31 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditReport:
+    """How the rules do against a model on sessions drawn at random, over turns or sessions.
+
+    The fields are the columns of the snapshot's table `audit`; `note` says why there is no figure.
+    """
+
+    level: str
+    model: str
+    sessions: int
+    drawn: int
+    audited: int
+    unscored: int
+    waiting: int
+    too_long: int
+    rules_rate: float | None
+    corrected_rate: float | None
+    corrected_low: float | None
+    corrected_high: float | None
+    recall: float | None
+    recall_low: float | None
+    recall_high: float | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """What happened most often for one type, and one place where to look."""
 
@@ -172,6 +197,8 @@ class Report:
     unpriced_models: tuple[UnpricedModel, ...]
     friction: Rate
     delight: Rate
+    audit: tuple[AuditReport, ...]
+    """Empty: nothing was audited, or a team's floors withhold it."""
     friction_types: tuple[TypeReport, ...]
     delight_types: tuple[TypeReport, ...]
     proposals: tuple[ProposalReport, ...]
@@ -218,6 +245,7 @@ def _rendered(directory: Path) -> Report:
         unpriced_models=_as_rows(UnpricedModel, _read(directory, "unpriced_models")),
         friction=_any_rate(rates, "friction"),
         delight=_any_rate(rates, "delight"),
+        audit=_as_rows(AuditReport, _read(directory, "audit")),
         friction_types=_types(rates, moments, "friction"),
         delight_types=_types(rates, moments, "delight"),
         proposals=_as_rows(

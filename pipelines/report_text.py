@@ -117,6 +117,42 @@ def _feeling(report: Mapping[str, Any]) -> Iterator[str]:
             yield from _entry(f"{polarity:<9} not known: no judged session to tell")
         else:
             yield from _entry(f"{polarity:<9} {_share(rate)} judged sessions")
+    yield from _audit(report)
+
+
+def _audit(report: Mapping[str, Any]) -> Iterator[str]:
+    """What the rules miss, measured against a model's verdict."""
+    rows, withheld = report["audit"], report["coverage"]
+    if not rows:
+        is_withheld = any(r["area"] == "withheld" and r["status"] == "audit" for r in withheld)
+        why = "withheld, too few sessions or users" if is_withheld else "nothing was audited"
+        yield from _entry(f"audit     what the rules miss is not measured: {why}")
+        return
+    head = rows[0]
+    yield from _entry(
+        f"audit     of {_plural(head['drawn'], 'session')} drawn at random {head['model']} judged "
+        f"{head['audited']}: its verdict is the reference, not the truth",
+        2,
+        12,
+    )
+    for row in rows:
+        yield from _entry(_audited(row), 12, 14)
+
+
+def _audited(row: Mapping[str, Any]) -> str:
+    if row["corrected_rate"] is None:
+        return f"{row['level']}s: {row['note']}"
+    found = f"the rules find {_estimate(row, 'recall')} of its friction"
+    rate = f"its rate would be {_estimate(row, 'corrected')}, the rules' is"
+    missed = row["note"] if row["recall"] is None else found
+    return f"{row['level']}s: {missed}; {rate} {100 * row['rules_rate']:.0f} %"
+
+
+def _estimate(row: Mapping[str, Any], figure: str) -> str:
+    """`81 % (60 to 93 %)`"""
+    value = row["recall" if figure == "recall" else "corrected_rate"]
+    low, high = (100 * row[f"{figure}_{side}"] for side in ("low", "high"))
+    return f"{100 * value:.0f} % ({low:.0f} to {high:.0f} %)"
 
 
 def _share(rate: Mapping[str, Any]) -> str:

@@ -55,3 +55,22 @@ FROM facet_values f
 JOIN (FROM facet_schemas WHERE current) v ON v.version = f.schema_version
 JOIN published_sessions s USING (session_key)
 WHERE s.status = 'judged';
+
+-- The newest audit of the cascade: its figures, once for turns and once for sessions.
+CREATE OR REPLACE TEMP VIEW newest_audit AS
+SELECT measured_at, unnest(from_json(figures, '{
+    "model": "VARCHAR", "sessions": "BIGINT", "drawn": "BIGINT", "audited": "BIGINT",
+    "unscored": "BIGINT", "waiting": "BIGINT", "too_long": "BIGINT", "users": "BIGINT",
+    "levels": [{"level": "VARCHAR", "units": "BIGINT", "audited_units": "BIGINT",
+        "rules_rate": "DOUBLE", "corrected_rate": "DOUBLE", "corrected_low": "DOUBLE",
+        "corrected_high": "DOUBLE", "recall": "DOUBLE", "recall_low": "DOUBLE",
+        "recall_high": "DOUBLE", "note": "VARCHAR"}]}'))
+FROM (FROM audits ORDER BY measured_at DESC, run_id DESC LIMIT 1);
+
+CREATE OR REPLACE TEMP VIEW published_audit AS
+SELECT * EXCLUDE (level), unnest(level)
+FROM (SELECT * EXCLUDE (levels), unnest(levels) AS level FROM newest_audit);
+
+CREATE OR REPLACE TEMP VIEW published_audit_coverage AS
+UNPIVOT (SELECT audited, unscored, waiting FROM newest_audit)
+ON COLUMNS(*) INTO NAME status VALUE count;

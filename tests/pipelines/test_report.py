@@ -53,6 +53,7 @@ Coverage
 How sessions felt
   friction   48 % (95 % interval 33 to 63 %)   19 of 40 judged sessions
   delight    50 % (95 % interval 35 to 65 %)   20 of 40 judged sessions
+  audit     what the rules miss is not measured: nothing was audited
 
 Top friction
   error_event             30 % (95 % interval 18 to 45 %)   12 of 40 sessions, 12 high
@@ -132,6 +133,7 @@ Coverage
 How sessions felt
   friction  not known: no judged session to tell
   delight   not known: no judged session to tell
+  audit     what the rules miss is not measured: nothing was audited
 
 Top friction
   none found in the judged sessions
