@@ -20,6 +20,7 @@ from judges.live.alarms import (
 from judges.live.memory import MAX_NOTES, TurnNote, note_of
 from judges.live.window import Window
 from judges.rules.evidence import gather
+from judges.rules.scoring import shipped_weights
 
 _REPLY_STEPS = 4
 """Steps after a turn within which the agent's answer to it may change what the turn was."""
@@ -108,9 +109,6 @@ class LiveJudge:
         return is_early and bool(self.notes) and self._window.has_turn
 
     def _note(self) -> TurnNote:
-        # Imported late: it validates the weights, which takes longer than most of a hook's calls.
-        from judges.rules.scoring import shipped_weights
-
         view = self._window.last_view()
         assert view is not None
         assert view.closing is not None

@@ -5,15 +5,12 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from agent_core.session import Step
 from judges.rules.evidence import Evidence, present
 from judges.rules.prose import MAX_TURN_CHARS, Turn
 from judges.rules.restatement import content_words, words_overlap
-
-if TYPE_CHECKING:
-    from judges.rules.scoring import Scale
+from judges.rules.scoring import Scale
 
 MAX_NOTES = 50
 """Turns that are remembered."""
@@ -50,7 +47,7 @@ class TurnNote:
         return any(name in self.evidence for name in names)
 
 
-def note_of(step: Step, turn: Turn, evidence: Evidence, scale: "Scale", salt: bytes) -> TurnNote:
+def note_of(step: Step, turn: Turn, evidence: Evidence, scale: Scale, salt: bytes) -> TurnNote:
     """The note of a turn, its words and the evidence of its segment."""
     score = scale.score(evidence)
     return TurnNote(

@@ -3,16 +3,17 @@
 import math
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
 
 
-class Scale(BaseModel):
-    """Bias and weights in log odds; `operating_point` is the score that makes a moment."""
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Bias and weights in log odds; `operating_point` is the score that makes a moment.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    No pydantic here: a hook's call would spend most of its time on loading it.
+    """
 
     operating_point: float
     bias: float
@@ -24,10 +25,9 @@ class Scale(BaseModel):
         return 1 / (1 + math.exp(-odds))
 
 
-class Weights(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Weights:
     """The scales and their version."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: str
     friction: Scale
@@ -37,6 +37,8 @@ class Weights(BaseModel):
 
 @cache
 def shipped_weights() -> Weights:
-    """The weights beside the code (`weights.toml`)."""
-    source = resources.files(__package__).joinpath("weights.toml").read_text(encoding="utf-8")
-    return Weights.model_validate(tomllib.loads(source))
+    """The weights beside the code (`weights.toml`); an unknown key there is a TypeError."""
+    source = Path(__file__).with_name("weights.toml").read_text(encoding="utf-8")
+    listed = tomllib.loads(source)
+    version = listed.pop("version")
+    return Weights(version, **{name: Scale(**scale) for name, scale in listed.items()})
