@@ -4,6 +4,9 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from agent_core.redaction import visible
+from judges.rules.orders import without_orders
+
 MAX_TURN_CHARS = 20_000
 """Longer turns are pastes: what stands behind is not looked at, so that time stays bounded."""
 
@@ -33,9 +36,8 @@ def split_turn(text: str) -> Turn:
 
 
 def clean(text: str) -> str:
-    """Normal quotes and composed letters, without invisible characters (format class Cf)."""
-    text = unicodedata.normalize("NFKC", text).translate(_CURLY)
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in {"Cf", "Cc"})
+    """Normal quotes and composed letters, without invisible characters and orders to models."""
+    return without_orders(visible(text).translate(_CURLY))
 
 
 def _is_pasted(line: str) -> bool:

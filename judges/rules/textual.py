@@ -53,9 +53,7 @@ def textual_evidence(view: SegmentView) -> dict[str, float]:
         "says_failure": max(evidence["says_failure"], evidence["says_malfunction"]),
         "pastes_failure": float(bool(turn.pasted) and _fails(turn.pasted)),
         "pastes": float(bool(turn.pasted)),
-        "shows_picture": float(
-            bool(_PICTURE.search(view.segment.steps[-1].text[-_PICTURE_CHARS:]))
-        ),
+        "shows_picture": float(_shows_picture(view.segment.steps[-1].text)),
         "quotes_work": float(quotes_work(view, prose)),
         "handover": float(says("handover", turn.prose or turn.pasted)),
     }
