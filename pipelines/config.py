@@ -46,6 +46,12 @@ class JudgeConfig(_Section):
     """A model judges a session only when it has been quiet this long."""
     timeout_seconds: float = Field(default=60.0, gt=0)
     max_retries: int = Field(default=4, ge=0)
+    concurrency: int = Field(default=4, ge=1, le=64)
+    """Calls to the model at a time."""
+    budget_tokens: int | None = Field(default=None, gt=0)
+    """Tokens that a run may send and receive; what it does not reach waits for the next run."""
+    budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The same in money, by the price table; needs a price for the model."""
 
 
 class EmbeddingConfig(_Section):

@@ -1,6 +1,8 @@
 """Which judge the configuration asks for, and whether session text may be sent to it."""
 
 import os
+from math import inf
+from typing import TYPE_CHECKING
 
 from agent_core.errors import ConfigError
 from agent_core.model import OpenAIModel
@@ -8,14 +10,18 @@ from judges.verdict import Judge
 from pipelines.config import JudgeConfig
 from pipelines.context import Context
 
+if TYPE_CHECKING:
+    from judges.llm import LLMJudge
+    from pipelines.budget import Budget
 
-def judge_with_consent(context: Context) -> Judge:
+
+def judge_with_consent(context: Context) -> "LLMJudge":
     """The configured model as a judge.
 
     Raises ConfigError where nobody agreed to send it session text.
     """
     require_consent(context.config.judge, "session text")
-    return make_judge(context, context.config.judge.judge)
+    return make_model_judge(context)
 
 
 def require_consent(config: JudgeConfig, what: str) -> None:
@@ -35,9 +41,32 @@ def make_judge(context: Context, name: str) -> Judge:
         from judges.rules import RulesJudge
 
         return RulesJudge(salt=context.home.salt())
-    from judges.llm import LLMJudge
+    return make_model_judge(context)
 
-    return LLMJudge(make_model(context.config.judge), salt=context.home.salt())
+
+def make_model_judge(context: Context) -> "LLMJudge":
+    """The configured model as a judge, without asking anybody. Raises ConfigError."""
+    from judges.llm import LLMJudge
+    from judges.llm.reading import unknown_cost
+    from pipelines.model_price import price_of
+
+    price = price_of(context, context.config.judge.model)
+    cost_of = price.cost if price else unknown_cost
+    model = make_model(context.config.judge)
+    return LLMJudge(model, salt=context.home.salt(), cost_of=cost_of)
+
+
+def make_budget(context: Context, tokens: int | None = None) -> "Budget":
+    """The budget of one run: `tokens`, else that of `[judge]`; none of either is no limit.
+
+    Raises ConfigError where money is limited and the model has no price.
+    """
+    from pipelines.budget import Budget
+    from pipelines.model_price import price_of
+
+    config = context.config.judge
+    price = price_of(context, config.model)
+    return Budget(tokens or config.budget_tokens or inf, config.budget_usd or inf, price)
 
 
 def make_model(config: JudgeConfig) -> OpenAIModel:

@@ -28,13 +28,15 @@ def judgements(context: Context) -> Mapping[str, int]:
 
     The rules judge first and always: they cost nothing, and stand where the model cannot be had.
     """
-    from pipelines.judging import judge_with_consent, make_judge
+    from pipelines.judging import judge_with_consent, make_budget, make_judge
     from pipelines.stages.judgements import judge_sessions
 
     by_rules = judge_sessions(context, make_judge(context, "rules"))
     if context.config.judge.judge == "rules":
         return by_rules
-    by_model = judge_sessions(context, judge_with_consent(context), is_paid=True)
+    from pipelines.stages.model_judgements import judge_by_model
+
+    by_model = judge_by_model(context, judge_with_consent(context), budget=make_budget(context))
     return {**by_rules, **{f"model_{name}": number for name, number in by_model.items()}}
 
 

@@ -8,13 +8,16 @@ the test when the endpoint closes:
         with OpenAIModel(endpoint.base_url, "fake", "key") as model:
             ...
     assert endpoint.requests[0]["messages"] == [...]
+
+Where calls come in no order, answers are kept for requests of a kind: `whens=[When(is_of_kind,
+[answer, ...])]`; the first that matches and has an answer left gives it, before the script does.
 """
 
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -34,9 +37,31 @@ class Answer:
     """Bytes sent before the connection is cut; None: all."""
 
 
+@dataclass(frozen=True, slots=True)
+class When:
+    """Answers to requests of a kind, told by their JSON body, in the order in which they come."""
+
+    matches: Callable[[Mapping[str, Any]], bool]
+    answers: Sequence[Answer]
+
+
 def text(content: str, *, finish_reason: str = "stop", delay_seconds: float = 0.0) -> Answer:
     """An answer of plain text; `finish_reason="length"` is a truncated one."""
     return _completion({"content": content}, finish_reason, delay_seconds)
+
+
+def with_usage(answer: Answer, sent: int | None, cached: int = 0, received: int = 0) -> Answer:
+    """The same answer with other tokens; `sent` None: an endpoint that reports no usage."""
+    body = json.loads(answer.body)
+    body["usage"] = None
+    if sent is not None:
+        body["usage"] = {
+            "prompt_tokens": sent,
+            "completion_tokens": received,
+            "total_tokens": sent + received,
+            "prompt_tokens_details": {"cached_tokens": cached},
+        }
+    return replace(answer, body=json.dumps(body).encode())
 
 
 def json_text(value: Any) -> Answer:
@@ -58,11 +83,15 @@ def refusal(words: str = "I cannot help with that.") -> Answer:
     return _completion({"content": None, "refusal": words}, "stop", 0.0)
 
 
-def failure(status: int, *, retry_after: float | None = None) -> Answer:
+def failure(
+    status: int, *, retry_after: float | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
     """An HTTP error with the API's error object (401, 404, 429, 500, ...)."""
     body = {"error": {"message": f"scripted {status}", "type": "scripted", "code": str(status)}}
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Answer(json.dumps(body).encode(), status, headers)
+    sent = dict(headers or {})
+    if retry_after is not None:
+        sent["Retry-After"] = str(retry_after)
+    return Answer(json.dumps(body).encode(), status, sent)
 
 
 def raw(body: bytes) -> Answer:
@@ -77,12 +106,24 @@ def cut(content: str) -> Answer:
 
 
 class FakeOpenAI:
-    """The endpoint as a context; `requests` holds the JSON bodies and `headers` beside them."""
+    """The endpoint as a context; `requests` holds the JSON bodies and `headers` beside them.
 
-    def __init__(self, script: Sequence[Answer]) -> None:
+    With `at_once` each call waits until so many stand beside each other: fewer fail the test.
+    """
+
+    def __init__(
+        self, script: Sequence[Answer] = (), *, whens: Sequence[When] = (), at_once: int = 1
+    ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.times: list[float] = []
+        """When each request came, in seconds of a monotonic clock."""
+        self.most_at_once = 0
+        self._now = 0
+        self._together = threading.Barrier(at_once, timeout=10)
         self._script = list(script)
+        self._whens = [(when.matches, list(when.answers)) for when in whens]
+        self._expected = len(script) + sum(len(when.answers) for when in whens)
         self._asked = 0
         self._unexpected: list[str] = []
         self._lock = threading.Lock()
@@ -112,15 +153,23 @@ class FakeOpenAI:
             self._check()
 
     def take(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """The next answer of the script; a 500 that is not retried when there is none."""
+        """The next answer for such a request; a 500 that is not retried when there is none."""
         with self._lock:
             self._asked += 1
-            if path != CHAT_PATH or self._asked > len(self._script):
+            request = json.loads(body) if path == CHAT_PATH else {}
+            answers = self._answers_for(request) if path == CHAT_PATH else []
+            if not answers:
                 self._unexpected.append(f"call {self._asked} to {path}")
                 return Answer(b"{}", 500, {"x-should-retry": "false"})
-            self.requests.append(json.loads(body))
+            self.times.append(time.monotonic())
+            self.requests.append(request)
             self.headers.append({name.lower(): value for name, value in headers.items()})
-            return self._script[self._asked - 1]
+            return answers.pop(0)
+
+    def _answers_for(self, request: Mapping[str, Any]) -> list[Answer]:
+        """Those left for requests of its kind, else the script's."""
+        kinds = (answers for matches, answers in self._whens if answers and matches(request))
+        return next(kinds, self._script)
 
     def serve(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """What a call is answered with; only posts are scripted here."""
@@ -131,10 +180,29 @@ class FakeOpenAI:
         if self._closing.wait(seconds):
             time.sleep(0.01)
 
+    def answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """What `serve` says, after as long as it takes and beside the calls it stands beside."""
+        with self._lock:
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            if self._together.parties > 1:
+                self._together.wait()
+            answer = self.serve(method, path, body, headers)
+            if answer.delay_seconds:
+                self.wait(answer.delay_seconds)
+        except threading.BrokenBarrierError:
+            self._unexpected.append(f"fewer than {self._together.parties} calls at once")
+            return Answer(b"{}", 500, {"x-should-retry": "false"})
+        finally:
+            with self._lock:
+                self._now -= 1
+        return answer
+
     def _check(self) -> None:
         assert not self._unexpected, f"unexpected: {', '.join(self._unexpected)}"
-        missing = len(self._script) - self._asked
-        assert missing == 0, f"{missing} of {len(self._script)} scripted answers were not asked for"
+        missing = len(self._script) + sum(len(answers) for _, answers in self._whens)
+        assert missing == 0, f"{missing} of {self._expected} scripted answers were not asked for"
 
 
 class _Server(ThreadingHTTPServer):
@@ -152,8 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         headers = dict(self.headers.items())
-        answer = self.server.endpoint.serve(self.command, self.path, body, headers)
-        self.server.endpoint.wait(answer.delay_seconds) if answer.delay_seconds else None
+        answer = self.server.endpoint.answer(self.command, self.path, body, headers)
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer.body)))

@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agent_core.errors import NotBuiltError, NotJudgedError
-from pipelines.cli.options import ask_consent, options, print_report
+from agent_core.errors import BadInputError, NotBuiltError, NotJudgedError
+from pipelines.cli.options import Options, ask_consent, options, print_report
+
+if TYPE_CHECKING:
+    from pipelines.context import Context
 
 _PATHS = typer.Argument(help="Files or folders with logs.", show_default=False)
 
@@ -75,34 +78,24 @@ def judge(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Judge at most so many.")] = None,
     budget_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Stop at so many (not built yet).")
+        int | None, typer.Option(min=1, help="Let a model send and receive at most so many.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to send text to the model.")] = False,
 ) -> None:
     """Judge the sessions that have no verdict yet."""
     from pipelines import loop
-    from pipelines.judging import make_judge
-    from pipelines.runs import run_stage
-    from pipelines.stages.judgements import judge_sessions
 
     given = options(context)
     prepared = given.context("judge")
     name = judge_name or prepared.config.judge.judge
-    if name == "cascade" or budget_tokens is not None:
-        raise NotBuiltError(
-            "the cascade and its token budget are not built yet; use --judge rules or --judge llm, "
-            "with --limit N to bound what is sent"
-        )
-    judge_ = make_judge(prepared, name)  # first: without a key there is nothing to ask
+    if name == "cascade":
+        raise NotBuiltError("the cascade is not built yet; use --judge rules or --judge llm")
     if name == "llm":
-        config = prepared.config.judge
-        ask_consent("the text of sessions", config.base_url, yes=yes or config.consent)
-    loop.run_stages(prepared, loop.sessions)
-    counts = run_stage(
-        prepared,
-        "judgements",
-        lambda: judge_sessions(prepared, judge_, limit=limit, is_paid=name == "llm"),
-    )
+        counts = _judge_by_model(given, prepared, limit, budget_tokens, yes=yes)
+    elif budget_tokens is not None:
+        raise BadInputError("--budget-tokens: the rules send nothing; use it with --judge llm")
+    else:
+        counts = _judge_by_rules(prepared, limit)
     loop.run_stages(prepared, loop.moments)
     given.print({"judged": 0, **counts})
     if counts.get("unscored"):
@@ -110,6 +103,47 @@ def judge(
             f"{counts['unscored']} sessions could not be judged and are tried again tomorrow; "
             "signals export judgements gives the reasons"
         )
+
+
+def _judge_by_rules(prepared: "Context", limit: int | None) -> dict[str, int]:
+    from pipelines import loop
+    from pipelines.judging import make_judge
+    from pipelines.runs import run_stage
+    from pipelines.stages.judgements import judge_sessions
+
+    judge_ = make_judge(prepared, "rules")
+    loop.run_stages(prepared, loop.sessions)
+    return run_stage(prepared, "judgements", lambda: judge_sessions(prepared, judge_, limit=limit))
+
+
+def _judge_by_model(
+    given: Options,
+    prepared: "Context",
+    limit: int | None,
+    budget_tokens: int | None,
+    *,
+    yes: bool,
+) -> dict[str, int]:
+    from pipelines import loop
+    from pipelines.judging import make_budget, make_model_judge
+    from pipelines.run_estimate import estimate_run
+    from pipelines.runs import run_stage
+    from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
+
+    config = prepared.config.judge
+    judge_ = make_model_judge(prepared)  # first: without a key there is nothing to ask
+    budget = make_budget(prepared, budget_tokens)
+    loop.run_stages(prepared, loop.sessions)
+    chosen, left_out = sessions_for_model(prepared, judge_.identity, limit)
+    if chosen.height:
+        words = estimate_run(prepared, chosen, budget).words()
+        ask_consent(words, config.base_url, yes=yes or config.consent)
+        given.say(f"Sending {words}, secrets redacted, to {config.base_url}")
+    return run_stage(
+        prepared,
+        "judgements",
+        lambda: {**left_out, **judge_by_model(prepared, judge_, chosen, budget)},
+    )
 
 
 def evolve(context: typer.Context) -> None:

@@ -62,6 +62,11 @@ class Options:
         else:
             print(_CONTROL.sub("", text() if text else _counts(result)))
 
+    def say(self, line: str) -> None:
+        """A line for people before the result; beside it where that is for machines."""
+        end_progress()
+        print(line, file=sys.stderr if self.json_output else sys.stdout, flush=True)
+
 
 def options(context: typer.Context) -> Options:
     """The global options of an invocation."""
@@ -83,6 +88,7 @@ def ask_consent(what: str, endpoint: str, *, yes: bool) -> None:
     if yes:
         return
     question = f"Send {what}, secrets redacted, to {endpoint}?"
+    end_progress()
     if not sys.stdin.isatty():
         raise BadInputError(f"{question} Nobody to ask here: agree with --yes")
     if not typer.confirm(question):

@@ -162,10 +162,16 @@ def _row(judgement: Judgement, content_hash: str, now: datetime) -> dict[str, An
 
 
 def counted(judgements: Sequence[Judgement]) -> Counter[str]:
-    """Judgements by status, with the moments found and the tokens sent, cached and received."""
+    """Judgements by status, with the moments found and what they took.
+
+    `cost_micro_usd` adds up the costs that are known, `cost_unknown` counts those that are not.
+    """
     counts = Counter[str](judgement.status for judgement in judgements)
     counts["moments"] = sum(len(judgement.moments) for judgement in judgements)
     counts["tokens_sent"] = sum(judgement.tokens_sent for judgement in judgements)
     counts["tokens_cached"] = sum(judgement.tokens_cached for judgement in judgements)
     counts["tokens_received"] = sum(judgement.tokens_received for judgement in judgements)
+    paid = [judgement.cost_usd for judgement in judgements if judgement.tokens_sent]
+    counts["cost_micro_usd"] = sum(round(cost * 1e6) for cost in paid if cost is not None)
+    counts["cost_unknown"] = paid.count(None)
     return counts

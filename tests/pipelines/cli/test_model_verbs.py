@@ -49,6 +49,10 @@ def test_a_models_verdict_is_kept_and_its_quotation_is_not(tmp_path: Path) -> No
         home = _home(tmp_path, endpoint)
         done = signals("judge", "--judge", "llm", home=home)
         assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines()[0] == (
+            "Sending the text of 1 session: about 4,500 tokens, at a price unknown to the price "
+            f"table, secrets redacted, to {endpoint.base_url}"
+        )
     (moment,) = _rows("moments", home)
     assert (moment["judge"], moment["source_ref"], moment["type"]) == ("llm", "u3", "correction")
     assert "Maria" not in json.dumps(_rows("moments", home) + _rows("judgements", home))
@@ -73,7 +77,12 @@ def test_nothing_is_sent_without_consent(tmp_path: Path) -> None:
         done = signals(
             "judge", "--judge", "llm", home=home, environment={"OPENAI_API_KEY": "sk-there"}
         )
-        assert done.returncode == 2
+        assert (done.returncode, done.stderr) == (
+            2,
+            "signals: Send the text of 1 session: about 4,500 tokens, at a price unknown to the "
+            f"price table, secrets redacted, to {endpoint.base_url}? "
+            "Nobody to ask here: agree with --yes\n",
+        )
         assert endpoint.requests == []
 
 

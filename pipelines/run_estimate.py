@@ -1,0 +1,82 @@
+"""What a run of the model judge is expected to send, before anything is sent."""
+
+from dataclasses import dataclass
+from math import ceil, inf
+
+import polars as pl
+
+from agent_core.session import Tokens
+from judges.transcript import MAX_RESULT_CHARS, MAX_TEXT_CHARS, WINDOW_CHARS
+from pipelines.budget import Budget
+from pipelines.context import Context
+from pipelines.token_rates import BYTES_PER_TOKEN, RECEIVED_A_CALL
+from pipelines.warehouse import query
+
+_LEADING_BYTES = 9_300
+"""Rubric, schema and task, before and after the data of each request."""
+_STEP_BYTES, _CALL_BYTES = 45, 45
+"""Of the JSON around a step's text, and around each call and each result."""
+_SHARE_VERIFIED = 0.5
+"""Of windows in which something is found, to be read once more."""
+
+# As judges/transcript.py cuts a step: what is left out of a long text is not sent.
+_BYTES = f"""
+SELECT session_key, count(*) * {_STEP_BYTES} + sum(
+           least(strlen(text), {MAX_TEXT_CHARS})
+         + least(strlen(tool_calls), calls * {MAX_RESULT_CHARS + _CALL_BYTES})
+         + least(strlen(observations),
+                 json_array_length(observations) * {MAX_RESULT_CHARS + _CALL_BYTES})
+       ) AS bytes
+FROM steps WHERE NOT is_copied_context AND session_key IN (SELECT unnest(?)) GROUP BY session_key
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEstimate:
+    """About what a run will take; `usd` is None where the model has no price."""
+
+    sessions: int
+    tokens: int
+    usd: float | None
+    most_tokens: float = inf
+    most_usd: float = inf
+
+    def words(self) -> str:
+        """`the text of 12 sessions: about 340,000 tokens, about 0.21 USD by list price`.
+
+        In two digits: it promises no more.
+        """
+        price = "at a price unknown to the price table"
+        if self.usd is not None:
+            price = f"about {self.usd:.2g} USD by list price"
+        limits = [f"{self.most_tokens:,.0f} tokens"] if self.most_tokens < inf else []
+        limits += [f"{self.most_usd:g} USD"] if self.most_usd < inf else []
+        most = f", at most {' and '.join(limits)}" if limits else ""
+        what = "1 session" if self.sessions == 1 else f"{self.sessions:,} sessions"
+        return f"the text of {what}: about {float(f'{self.tokens:.2g}'):,.0f} tokens, {price}{most}"
+
+
+def estimate_run(context: Context, sessions: pl.DataFrame, budget: Budget) -> RunEstimate:
+    """About what `sessions` (session_key) will take, before the budget cuts it."""
+    calls = list(estimated_calls(context, sessions))
+    tokens = Tokens(input=sum(t.input for t in calls), output=sum(t.output for t in calls))
+    costs = [budget.price.cost(call) for call in calls] if budget.price else [None]
+    known = [cost for cost in costs if cost is not None]
+    usd = sum(known) if len(known) == len(costs) else None
+    return RunEstimate(
+        sessions.height, tokens.input + tokens.output, usd, budget.tokens, budget.usd
+    )
+
+
+def estimated_calls(context: Context, sessions: pl.DataFrame) -> list[Tokens]:
+    """The mean call on each window of `sessions`; a session takes at least one."""
+    with context.warehouse() as connection:
+        rows = query(connection, _BYTES, [sessions["session_key"].to_list()])
+    return [call for size in rows["bytes"] for call in _calls(int(size))]
+
+
+def _calls(size: int) -> list[Tokens]:
+    windows = max(1, ceil(size / WINDOW_CHARS))
+    sent = (size / windows + _LEADING_BYTES) * (1 + _SHARE_VERIFIED) / BYTES_PER_TOKEN
+    received = RECEIVED_A_CALL * (1 + _SHARE_VERIFIED)
+    return [Tokens(input=round(sent), output=round(received))] * windows
