@@ -1,0 +1,66 @@
+"""The weights of friction come from the prior and the labels, by the script that is shipped."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from judges.rules.fitting import LabelledEvidence, fit
+from judges.rules.scoring import Scale, shipped_weights
+
+PRIOR = Scale(operating_point=0.5, bias=-1.0, weights={"stops": 2.0, "thanks": -1.0, "rare": 1.0})
+
+
+def turns(rows: list[tuple[dict[str, float], bool, int]]) -> LabelledEvidence:
+    """`count` turns of each row, in two projects in turn."""
+    each = [(evidence, felt) for evidence, felt, count in rows for _ in range(count)]
+    return LabelledEvidence(
+        [evidence for evidence, _ in each],
+        np.array([felt for _, felt in each]),
+        np.array(["a" if n % 2 else "b" for n in range(len(each))]),
+    )
+
+
+def test_labels_that_agree_with_the_prior_keep_its_proportions() -> None:
+    labelled = turns([({"stops": 1.0}, True, 60), ({"thanks": 1.0}, False, 60), ({}, False, 80)])
+    fitted = fit(labelled, PRIOR)
+    assert fitted.weights["stops"] > 2.0
+    assert fitted.weights["thanks"] < 0.0
+    assert fitted.weights["rare"] == pytest.approx(fitted.weights["stops"] / 2, rel=0.3)
+
+
+def test_labels_that_insist_turn_a_weight_around() -> None:
+    labelled = turns([({"thanks": 1.0}, True, 400), ({"stops": 1.0}, True, 50), ({}, False, 400)])
+    fitted = fit(labelled, PRIOR)
+    assert fitted.weights["thanks"] > 0.0
+    assert fitted.score({"thanks": 1.0}) > fitted.score({})
+
+
+def test_a_project_is_left_out_whole() -> None:
+    labelled = turns([({"stops": 1.0}, True, 3), ({}, False, 3)])
+    kept = labelled.without("a")
+    assert (len(kept.evidence), kept.friction.tolist(), set(kept.projects)) == (
+        3, [True, True, False], {"b"},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_shipped_weights_are_those_that_the_script_fits(
+    repository: Path, shared_dir: Path
+) -> None:
+    script = _script(repository / "data" / "fit_rules_judge.py")
+    fitted = fit(script.read_labelled(shared_dir), script.read_prior())
+    assert shipped_weights().friction == fitted
+
+
+def _script(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("fit_rules_judge", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
