@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_core.errors import BadInputError
-from agent_core.loop import AgentResult, AgentSession
+from agent_core.loop import Advise, AgentResult, AgentSession
 from agent_core.policy import AgentState, Policy
 from agent_core.recorder import Recorder
 from agent_core.release import current_release
@@ -34,12 +34,14 @@ def run_task(
     *,
     opening: Opening,
     sandbox: Sandbox | None,
+    advise: Advise | None = None,
 ) -> AgentResult:
     """One task on a folder; the log is `<home>/sessions/<session id>.json`.
 
     Raises BadInputError when the folder is none, and what the policy's model raises.
     """
-    return open_session(repo, home, policy, opening=opening, sandbox=sandbox).send(task)
+    session = open_session(repo, home, policy, opening=opening, sandbox=sandbox, advise=advise)
+    return session.send(task)
 
 
 def open_session(
@@ -50,8 +52,12 @@ def open_session(
     opening: Opening,
     sandbox: Sandbox | None,
     watch: Callable[[AgentState], bool] | None = None,
+    advise: Advise | None = None,
 ) -> AgentSession:
-    """A conversation on a folder: `send` it one turn of the user after the other."""
+    """A conversation on a folder: `send` it one turn of the user after the other.
+
+    `watch` and `advise` are those of `AgentSession`.
+    """
     if not repo.is_dir():
         raise BadInputError(f"{repo} is no folder; name the repository that the agent works on")
     workspace = Workspace(repo)
@@ -68,6 +74,7 @@ def open_session(
         log=SessionLog(home / "sessions" / f"{opening.session_id}.json", header, opening.clock),
         recorder=Recorder(home / "replay", opening.session_id, workspace),
         watch=watch,
+        advise=advise,
     )
 
 

@@ -8,12 +8,15 @@ from agent_core.errors import ModelError
 from agent_core.plan import DEFAULT_PLAN, Plan, revise
 from agent_core.policy import Action, AgentState, AgentTurn, Policy, UserTurn
 from agent_core.recorder import Recorder
-from agent_core.session import Observation, ToolCall
+from agent_core.session import Observation, Step, ToolCall
 from agent_core.session_log import SessionLog
 from agent_core.toolkit import Toolbox
 from agent_core.toolkit.tool import failed
 
 Status = Literal["done", "gave_up", "step_limit", "interrupted"]
+
+Advise = Callable[[Step], str | None]
+"""Is shown each step of a session in canonical form; may answer with advice for the agent."""
 
 DEFAULT_MAX_STEPS = 60
 _STOPPED = "Stopped after {steps} steps without an end."
@@ -43,13 +46,17 @@ class AgentSession:
         log: SessionLog,
         recorder: Recorder | None = None,
         watch: Callable[[AgentState], bool] | None = None,
+        advise: Advise | None = None,
         max_steps: int = DEFAULT_MAX_STEPS,
     ) -> None:
-        """`watch` is asked after every observation and interrupts the turn by True."""
+        """`watch` is asked after every observation and interrupts the turn by True; what `advise`
+        says is logged and stands beside the step for the policy to read.
+        """
         self._policy = policy
         self._log = log
         self._recorder = recorder
         self._watch = watch
+        self._advise = advise
         self._max_steps = max_steps
         self.state = AgentState((), DEFAULT_PLAN, toolbox)
 
@@ -62,6 +69,7 @@ class AgentSession:
         self.state = replace(
             self.state, turns=(*self.state.turns, UserTurn(text)), plan=DEFAULT_PLAN
         )
+        self._take_advice(Step(self._log.last_ref, by, text, is_person=by == "user"))
         try:
             return self._work()
         except KeyboardInterrupt:
@@ -100,9 +108,30 @@ class AgentSession:
         changed = plan != self.state.plan
         self.state = replace(self.state, turns=turns, plan=plan)
         self._log.agent(action, observations, plan if changed else None)
+        self._take_advice(
+            Step(
+                self._log.last_ref,
+                "agent",
+                action.text,
+                reasoning=action.reasoning,
+                tool_calls=action.tool_calls,
+                observations=observations,
+                model=action.model,
+                tokens=action.tokens,
+            )
+        )
+
+    def _take_advice(self, step: Step) -> None:
+        """Let who looks on see the newest step, and put what they say beside it."""
+        note = self._advise(step) if self._advise is not None else None
+        if note:
+            self._log.event("advice", note)
+            *before, last = self.state.turns
+            self.state = replace(self.state, turns=(*before, replace(last, note=note)))
 
     def _interrupted(self, step: int) -> AgentResult:
         self._log.event("interrupt", "[interrupted by the user]")
+        self._take_advice(Step(self._log.last_ref, "user", event="interrupt"))
         return self._result("interrupted", "", step)
 
     def _result(self, status: Status, text: str, steps: int) -> AgentResult:

@@ -18,6 +18,12 @@ PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 DEFAULT_CONTEXT_CHARS = 240_000
 _KEPT_WHOLE = 6
 _CUT_OFF = frozenset({"length", "content_filter"})
+_NOTED_TURNS = 6
+_NOTES = """
+## Advice
+From a program that looks on, not from the person. Follow it where it fits:
+{notes}
+"""
 _LEFT_OUT = "[{count} characters of an earlier result left out; call the tool again if needed]"
 
 
@@ -47,7 +53,7 @@ class ModelPolicy:
 
     def next_action(self, state: AgentState) -> Action:
         """One call of the model; raises what the model raises."""
-        system = f"{self._system}\n## Plan\n{_redacted(show(state.plan))}\n"
+        system = f"{self._system}\n## Plan\n{_redacted(show(state.plan))}\n{_notes(state)}"
         messages = compacted([*_conversation(state)], self._context_chars)
         opening = ChatMessage("system", system)
         reply = self._model([opening, *messages], tools=state.toolbox.schemas())
@@ -66,6 +72,12 @@ def compacted(messages: list[ChatMessage], most_chars: int) -> list[ChatMessage]
             kept[position] = ChatMessage("tool", note, call_id=message.call_id)
             excess -= len(message.content) - len(note)
     return kept
+
+
+def _notes(state: AgentState) -> str:
+    """The advice on the newest turns; not all endpoints take a system message later on."""
+    notes = [turn.note for turn in state.turns[-_NOTED_TURNS:] if turn.note]
+    return _NOTES.format(notes="\n".join(f"- {note}" for note in notes)) if notes else ""
 
 
 def _conversation(state: AgentState) -> Iterator[ChatMessage]:

@@ -34,6 +34,8 @@ class UserTurn:
     """What the user said."""
 
     text: str
+    note: str = ""
+    """Advice of who looks on, which no person gave; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class AgentTurn:
 
     action: Action
     observations: tuple[Observation, ...]
+    note: str = ""
+    """Advice of who looks on; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The session log of the agent core: one ATIF v1.8 document a session, whole after every step.
 
 What ATIF lacks is under `extra`: `is_error, error_class, error_signature` of a result, `event` of
-a step (interrupt, api_error, step_limit), `plan` where it changed, and `release, user, project`
-at the root.
+a step (interrupt, api_error, step_limit, advice), `plan` where it changed, and `release, user,
+project` at the root.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,6 +44,11 @@ class SessionLog:
         self._clock = clock
         self._steps: list[dict[str, Any]] = []
         self._document = _root(header)
+
+    @property
+    def last_ref(self) -> str:
+        """The JSON pointer of the newest step."""
+        return f"#/steps/{len(self._steps) - 1}"
 
     def system(self, text: str) -> None:
         """Instructions that no person wrote."""

@@ -9,6 +9,7 @@ from agent_core.model_policy import ModelPolicy
 from agent_core.sandbox import find_sandbox
 from pipelines.context import Context
 from pipelines.judging import make_model
+from pipelines.live_advice import LiveAdviser
 
 
 def work_on(context: Context, task: str, repo: Path) -> AgentResult:
@@ -29,4 +30,5 @@ def work_on(context: Context, task: str, repo: Path) -> AgentResult:
                 project=str(repo),
             ),
             sandbox=find_sandbox(),
+            advise=LiveAdviser(context.home),
         )

@@ -17,6 +17,7 @@ from agent_core.policy import Policy
 from agent_core.sandbox import find_sandbox
 from pipelines.context import Context
 from pipelines.judging import make_model, require_consent
+from pipelines.live_advice import LiveAdviser
 from pipelines.tasks import IN_WORK, TaskRow, get_task, list_tasks, move_task, reopen_task
 from pipelines.warehouse import replace_rows, transaction
 
@@ -96,6 +97,7 @@ def _run(context: Context, task_id: str, target: Target) -> PatchOutcome:
         salt=context.home.salt(),
         clock=context.clock,
         on_state=on_state,
+        advise=LiveAdviser(context.home),
     )
     # The last state and the attempt's rows are there together or, after a kill, not at all.
     with context.warehouse() as connection, transaction(connection):

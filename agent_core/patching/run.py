@@ -14,7 +14,7 @@ from agent_core.errors import ModelError
 from agent_core.forge import Forge, PullRequest, open_forge
 from agent_core.gates import Candidate, GateResult, run_gates
 from agent_core.gates.scope import allowed
-from agent_core.loop import AgentResult
+from agent_core.loop import Advise, AgentResult
 from agent_core.model import ChatModel
 from agent_core.model_policy import ModelPolicy
 from agent_core.patching.description import commit_message, pull_request_text, request_text
@@ -41,6 +41,7 @@ def run_patch_task(
     salt: bytes,
     clock: Clock,
     on_state: OnState,
+    advise: Advise | None = None,
 ) -> PatchOutcome:
     """One attempt: a copy for the agent, its patch, the gates, a commit, a pull request.
 
@@ -53,7 +54,7 @@ def run_patch_task(
     work = home / "work" / task.task_id
     with checkout(target.repo, work / "base") as worktree:
         check_branch(worktree.repo, BRANCH_PREFIX + task.task_id)
-        setting = _Setting(target, home, policy, sandbox, salt, clock, on_state)
+        setting = _Setting(target, home, policy, sandbox, salt, clock, on_state, advise)
         attempt = _Attempt(task, setting, work, worktree, forge)
         try:
             outcome = attempt.outcome()
@@ -72,6 +73,7 @@ class _Setting:
     salt: bytes
     clock: Clock
     on_state: OnState
+    advise: Advise | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class _Attempt:
             self.setting.policy,
             opening=opening,
             sandbox=self.setting.sandbox,
+            advise=self.setting.advise,
         )
         # No person speaks in it: the session is an autonomous run.
         return session.send(request_text(self.task, self.setting.target.patchable), by="system")

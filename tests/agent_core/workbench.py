@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_core.agent import Opening, open_session
-from agent_core.loop import AgentSession
+from agent_core.loop import Advise, AgentSession
 from agent_core.model import (
     CallRequest,
     ChatMessage,
@@ -89,10 +89,13 @@ def opened(
     *,
     sandbox: Sandbox | None = None,
     watch: Callable[[AgentState], bool] | None = None,
+    advise: Advise | None = None,
 ) -> AgentSession:
     """A session `s1` with a fixed release and a ticking clock."""
     opening = Opening("s1", Ticking(), user="ana", project="demo", release=RELEASE)
-    return open_session(workspace, home, policy, opening=opening, sandbox=sandbox, watch=watch)
+    return open_session(
+        workspace, home, policy, opening=opening, sandbox=sandbox, watch=watch, advise=advise
+    )
 
 
 def call_tool(
