@@ -17,6 +17,7 @@ STATE_GROUPS: Mapping[str, tuple[str, ...]] = {
     "Stopped": ("regressed", "rejected", "failed", "expired"),
 }
 PICKED_SESSIONS = 500
+NOT_MEASURED = "not measured on your labels: signals review, then signals calibrate"
 GAP_DAYS = 7
 
 
@@ -50,6 +51,32 @@ def rate_of(rates: pl.DataFrame, polarity: str, type_: str = "any") -> Mapping[s
     """The one rate of (polarity, type); without `rate` where it is withheld or unknown."""
     rows = rates.filter(pl.col("polarity") == polarity, pl.col("type") == type_)
     return rows.row(0, named=True) if rows.height else NO_RATE
+
+
+def accuracy(
+    quality: pl.DataFrame, polarity: str, type_: str = "any", *, judge: str | None = None
+) -> str:
+    """How well the judge of these figures agrees with labels, in a line; of several, each.
+
+    `judge` keeps the ones of that name. A type that the rubric does not know is not measured.
+    """
+    rows = quality.filter(pl.col("polarity") == polarity, pl.col("type") == type_)
+    if judge is not None:
+        rows = rows.filter(pl.col("judge") == judge)
+    said = list(dict.fromkeys(rows.select("judge", "statement").rows()))
+    if len({name for name, _ in said}) < 2:
+        return "; ".join(line for _, line in said) or NOT_MEASURED
+    return "; ".join(f"{name}: {line}" for name, line in said)
+
+
+def accuracy_rows(quality: pl.DataFrame, types: pl.DataFrame) -> pl.DataFrame:
+    """For each (polarity, type) of `types`, once and in its order, what `accuracy` says of it."""
+    named = types.select("polarity", "type").unique(maintain_order=True).rows()
+    return pl.DataFrame(
+        [(polarity, type_, accuracy(quality, polarity, type_)) for polarity, type_ in named],
+        schema={"polarity": pl.String, "type": pl.String, "agreement with labels": pl.String},
+        orient="row",
+    )
 
 
 def in_stretches(daily: pl.DataFrame) -> pl.DataFrame:

@@ -36,6 +36,11 @@ def interval(rate: Mapping[str, Any]) -> str:
     )
 
 
+def judge_caption(accuracy: str) -> str:
+    """`Judge: kappa 0.67 [0.60, 0.73] on 609 labelled turns`, safe to stand in Markdown."""
+    return plain(f"Judge: {accuracy}")
+
+
 def type_words(name: str) -> str:
     """`error event` for `error_event`."""
     return "any type" if name == "any" else name.replace("_", " ")

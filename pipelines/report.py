@@ -44,6 +44,32 @@ class JudgeUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How well a judge agrees with labels on one type; `kappa` is None where not measured."""
+
+    judge: str
+    judge_version: str
+    model: str
+    polarity: str
+    type: str
+    """`any`: of whatever type; `severity`: low, medium or high of friction."""
+    origin: str
+    """Whose labels: own, shipped with the judge, or none."""
+    labels: str | None
+    same_version: bool | None
+    """Whether the version measured is the one of these verdicts."""
+    turns: int | None
+    positives: int | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    kappa: float | None
+    kappa_low: float | None
+    kappa_high: float | None
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
 class CostReport:
     """What sessions cost whose cost is known in one way."""
 
@@ -193,6 +219,7 @@ class Report:
     mode: str
     coverage: tuple[Count, ...]
     judges: tuple[JudgeUse, ...]
+    accuracy: tuple[Accuracy, ...]
     costs: tuple[CostReport, ...]
     unpriced_models: tuple[UnpricedModel, ...]
     friction: Rate
@@ -238,6 +265,7 @@ def _rendered(directory: Path) -> Report:
         mode=head["mode"],
         coverage=_as_rows(Count, _read(directory, "coverage")),
         judges=_as_rows(JudgeUse, _read(directory, "judges")),
+        accuracy=_as_rows(Accuracy, _read(directory, "judge_quality")),
         costs=_as_rows(
             CostReport,
             _read(directory, "costs").with_columns(pl.col("prices_as_of").cast(pl.String)),

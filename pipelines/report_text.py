@@ -1,11 +1,13 @@
 """The report's plain text, at most `WIDTH` columns wide; takes its JSON form."""
 
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 WIDTH = 100
+_POLARITIES = ("friction", "delight")
 _TYPES_SHOWN = 6
 _BREACHES_SHOWN = 10
 _BASES = {
@@ -26,10 +28,13 @@ def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     )
     yield from _section("Coverage", coverage)
     yield from _section("How sessions felt", _feeling(report))
-    yield from _section("Top friction", _types(report["friction_types"], report["mode"]))
-    yield from _section("Delight", _types(report["delight_types"], report["mode"], examples=1))
+    friction, delight = (_said(report["accuracy"], polarity) for polarity in _POLARITIES)
+    yield from _section("Top friction", _types(report["friction_types"], report["mode"], friction))
+    yield from _section(
+        "Delight", _types(report["delight_types"], report["mode"], delight, examples=1)
+    )
     yield from _section("Schema proposals", _proposals(report["proposals"]))
-    yield from _section("Breaches", _breaches(report["breaches"]))
+    yield from _section("Breaches", _breaches(report["breaches"], friction))
     yield from _section("Patch tasks", _tasks(report["tasks"]))
 
 
@@ -111,13 +116,37 @@ def _reasons(rows: _Rows, status: str) -> str:
 
 
 def _feeling(report: Mapping[str, Any]) -> Iterator[str]:
-    for polarity in ("friction", "delight"):
+    for polarity in _POLARITIES:
         rate = report[polarity]
+        said = _said(report["accuracy"], polarity)
         if rate["rate"] is None:
             yield from _entry(f"{polarity:<9} not known: no judged session to tell")
         else:
             yield from _entry(f"{polarity:<9} {_share(rate)} judged sessions")
+            yield from _judge(said["any"])
+            if "severity" in said:
+                yield from _judge(said["severity"], "severity")
+    for labels in dict.fromkeys(row["labels"] for row in report["accuracy"]):
+        if labels:
+            yield from _entry(f"judge measured against {labels}")
     yield from _audit(report)
+
+
+def _said(accuracy: _Rows, polarity: str) -> defaultdict[str, str]:
+    """What is said of the judge, by type; of several judges, each by its name."""
+    rows = [row for row in accuracy if row["polarity"] == polarity]
+    several = len({row["judge"] for row in rows}) > 1
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        line = f"{row['judge']}: {row['statement']}" if several else row["statement"]
+        if line not in lines.setdefault(row["type"], []):
+            lines[row["type"]].append(line)
+    found = {type_: "; ".join(of_type) for type_, of_type in lines.items()}
+    return defaultdict(lambda: "not measured: the rubric does not know the type", found)
+
+
+def _judge(statement: str, of: str = "judge") -> list[str]:
+    return _entry(f"{of}: {statement}", 6, 8)
 
 
 def _audit(report: Mapping[str, Any]) -> Iterator[str]:
@@ -162,13 +191,14 @@ def _share(rate: Mapping[str, Any]) -> str:
     return f"{100 * rate['rate']:>3.0f} % {interval:<28} {rate['affected']} of {rate['sessions']}"
 
 
-def _types(types: _Rows, mode: str, *, examples: int = 2) -> Iterator[str]:
+def _types(types: _Rows, mode: str, said: Mapping[str, str], *, examples: int = 2) -> Iterator[str]:
     seen = [entry for entry in types if entry["rate"]["affected"]]
     if not seen:
         yield from _entry("none found in the judged sessions")
     for entry in seen[:_TYPES_SHOWN]:
         high = f", {entry['high']} high" if entry["high"] else ""
         yield from _entry(f"{entry['type']:<22} {_share(entry['rate'])} sessions{high}")
+        yield from _judge(said[entry["type"]])
         by_text = {example["citation"]: example for example in reversed(entry["examples"])}
         for example in [*reversed(by_text.values())][:examples]:
             yield from _example(example)
@@ -199,7 +229,7 @@ def _proposals(proposals: _Rows) -> Iterator[str]:
             yield from _entry(row["definition"], 6)
 
 
-def _breaches(breaches: _Rows) -> Iterator[str]:
+def _breaches(breaches: _Rows, said: Mapping[str, str]) -> Iterator[str]:
     if not breaches:
         yield from _entry("none: no pattern rose beyond its baseline")
     for row in breaches[:_BREACHES_SHOWN]:
@@ -215,6 +245,7 @@ def _breaches(breaches: _Rows) -> Iterator[str]:
             + (f"; {row['task_id']}" if row["task_id"] else ""),
             6,
         )
+        yield from _judge(said[row["type"]])
     if len(breaches) > _BREACHES_SHOWN:
         yield from _entry(f"and {len(breaches) - _BREACHES_SHOWN} more: signals breaches")
 

@@ -6,10 +6,10 @@ import polars as pl
 import streamlit as st
 
 from dashboards import charts
-from dashboards.figures import placed_moments, session_choices
+from dashboards.figures import accuracy, accuracy_rows, placed_moments, session_choices
 from dashboards.page import columns_of, is_dark, open_page, table
 from dashboards.snapshot import Snapshot
-from dashboards.words import moment_words, percent, plain
+from dashboards.words import judge_caption, moment_words, percent, plain
 
 LONG_SESSION = 200
 PICKED = "picked_session"
@@ -24,10 +24,12 @@ def show() -> None:
         )
         st.stop()
     session = _picked(table(snapshot, "sessions"))
-    _show_facts(session)
+    quality = table(snapshot, "judge_quality")
+    quality = quality.filter(pl.col("judge") == session["judge"])
+    _show_facts(session, quality)
     moments = table(snapshot, "moments", session["session_key"])
-    _show_timeline(table(snapshot, "timeline", session["session_key"]), moments)
-    _show_moments(snapshot, moments)
+    _show_timeline(table(snapshot, "timeline", session["session_key"]), moments, quality)
+    _show_moments(snapshot, moments, quality)
 
 
 def _picked(sessions: pl.DataFrame) -> dict[str, Any]:
@@ -81,11 +83,13 @@ def _label(row: dict[str, Any]) -> str:
     return f"{row['day']}   {row['session_key']}   ({felt})"
 
 
-def _show_facts(session: dict[str, Any]) -> None:
+def _show_facts(session: dict[str, Any], quality: pl.DataFrame) -> None:
     if session["summary"]:
         st.markdown(plain(session["summary"]))
-    for column, (name, value) in zip(st.columns(5), _facts(session), strict=True):
+    for column, (name, value, polarity) in zip(st.columns(5), _facts(session), strict=True):
         column.metric(name, value)
+        if polarity:
+            column.caption(judge_caption(accuracy(quality, polarity)))
     where = [
         ("agent", session["agent"]),
         ("release", session["release"]),
@@ -98,17 +102,18 @@ def _show_facts(session: dict[str, Any]) -> None:
     st.caption(plain("; ".join(f"{name}: {value or 'unknown'}" for name, value in where)))
 
 
-def _facts(session: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts(session: dict[str, Any]) -> list[tuple[str, str, str | None]]:
+    """Name, value, and of what the judge says it; None: the log itself says it."""
     return [
-        ("Steps", f"{session['steps']:,}"),
-        ("Turns of the person", f"{session['person_turns']:,}"),
-        ("Tool calls, failed", f"{session['tool_calls']:,}, {session['tool_errors']:,}"),
-        ("Friction score", percent(session["friction_score"])),
-        ("Delight score", percent(session["delight_score"])),
+        ("Steps", f"{session['steps']:,}", None),
+        ("Turns of the person", f"{session['person_turns']:,}", None),
+        ("Tool calls, failed", f"{session['tool_calls']:,}, {session['tool_errors']:,}", None),
+        ("Friction score", percent(session["friction_score"]), "friction"),
+        ("Delight score", percent(session["delight_score"]), "delight"),
     ]
 
 
-def _show_timeline(steps: pl.DataFrame, moments: pl.DataFrame) -> None:
+def _show_timeline(steps: pl.DataFrame, moments: pl.DataFrame, quality: pl.DataFrame) -> None:
     st.subheader("Timeline")
     if steps.is_empty():
         st.caption("The steps of this session are not published: not judged, or purged.")
@@ -122,6 +127,9 @@ def _show_timeline(steps: pl.DataFrame, moments: pl.DataFrame) -> None:
         "Delight stands above the steps and friction below, further out where it is graver. "
         "Point at a mark to see what happened."
     )
+    for polarity, type_ in (("friction", "any"), ("friction", "severity"), ("delight", "any")):
+        of = f"{polarity}, {type_}" if type_ == "severity" else polarity
+        st.caption(plain(f"Judge of {of}: {accuracy(quality, polarity, type_)}"))
 
 
 def _range(steps: pl.DataFrame) -> tuple[int, int]:
@@ -134,13 +142,16 @@ def _range(steps: pl.DataFrame) -> tuple[int, int]:
     return low, high
 
 
-def _show_moments(snapshot: Snapshot, moments: pl.DataFrame) -> None:
+def _show_moments(snapshot: Snapshot, moments: pl.DataFrame, quality: pl.DataFrame) -> None:
     st.subheader("Moments")
     if moments.is_empty():
         st.caption("No moment of friction or delight was found in this session.")
         return
+    known = accuracy_rows(quality, moments)
     st.dataframe(
-        moments.with_columns(pl.selectors.string().fill_null("")),
+        moments.join(
+            known, on=["polarity", "type"], how="left", maintain_order="left"
+        ).with_columns(pl.selectors.string().fill_null("")),
         hide_index=True,
         column_order=[
             "position",
@@ -152,6 +163,7 @@ def _show_moments(snapshot: Snapshot, moments: pl.DataFrame) -> None:
             "error_class",
             "source_ref",
             "confidence",
+            "agreement with labels",
         ],
         column_config=columns_of(snapshot, "moments"),
     )

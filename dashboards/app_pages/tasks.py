@@ -5,10 +5,10 @@ from typing import Any, Literal
 import polars as pl
 import streamlit as st
 
-from dashboards.figures import tasks_by_group
+from dashboards.figures import accuracy, tasks_by_group
 from dashboards.page import columns_of, open_page, table
 from dashboards.snapshot import Snapshot
-from dashboards.words import plain, type_words
+from dashboards.words import judge_caption, plain, type_words
 
 CHOSEN = "task"
 _Colour = Literal["violet", "blue", "green", "orange", "gray"]
@@ -81,6 +81,7 @@ def _show_task(snapshot: Snapshot, task: dict[str, Any]) -> None:
         st.markdown("**Acceptance**")
         _show_list(task["acceptance"], "None written.")
     _show_rows(snapshot, "breaches", task["task_id"], "Breaches", _BREACH_COLUMNS)
+    st.caption(judge_caption(accuracy(table(snapshot, "judge_quality"), "friction", task["type"])))
     _show_attempts(snapshot, task["task_id"])
     _show_rows(snapshot, "task_effects", task["task_id"], "Effect after the merge", None)
     _show_rows(snapshot, "task_transitions", task["task_id"], "How it went", _TRANSITION_COLUMNS)

@@ -22,6 +22,7 @@ import duckdb
 import polars as pl
 
 from agent_core.errors import BadInputError, HomeError, SignalsError
+from pipelines.accuracy import judge_quality
 from pipelines.rates import JUDGEMENTS_SCHEMA, MOMENTS_SCHEMA, SESSIONS_SCHEMA, session_rates
 from pipelines.stages.snapshot_tables import Mode, Publication, Table, load_tables, load_views
 
@@ -134,9 +135,10 @@ def _computed(connection: duckdb.DuckDBPyConnection) -> dict[str, pl.DataFrame]:
         "rates_daily": ("day",),
         "rates_by_release": ("agent", "release"),
     }
-    return {
+    rates = {
         name: session_rates(sessions, judgements, moments, by=by) for name, by in groups.items()
     }
+    return {**rates, "judge_quality": judge_quality(connection)}
 
 
 def _read(
