@@ -22,7 +22,7 @@ MAX_EMBEDDED_CHARS = 2_000
 # Cosines of the packaged model between an English wish and the next wish about the same thing end
 # about where the first begins; the wish itself in other words begins where the second stands.
 _UNLIKE, _LIKE = 0.5, 0.8
-_DIGITS = 3
+_DIGITS = 2
 """Cosines are rounded to it: how texts are put together in batches moves later digits."""
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
