@@ -1,19 +1,21 @@
 """How a chat model is called: one callable, messages in, a reply out.
 
-`OpenAIModel` speaks the chat completions API of any OpenAI-compatible endpoint. Retries (429 with
-its Retry-After, 5xx, broken connections) are the client's own. What remains is one of two errors:
-`ModelError` when the endpoint cannot be used at all (unreachable, wrong key, no such model, quota),
-`ModelReplyError` when this one call failed and another may not.
+`OpenAIModel` speaks the chat completions API of any OpenAI-compatible endpoint. Retries (429, 5xx,
+time-outs, broken connections) are the client's own, after as long as the endpoint says. What
+remains is one of two errors: `ModelError` when the endpoint cannot be used at all (unreachable,
+wrong key, no such model, quota), `ModelReplyError` when this one call failed and another may not.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from agent_core.errors import ModelError, ModelReplyError
+from agent_core.rate_limit import say_when_to_retry
 from agent_core.session import Tokens
 
 if TYPE_CHECKING:
@@ -108,9 +110,10 @@ class ChatModel(Protocol):
 class OpenAIModel:
     """A model behind an OpenAI-compatible endpoint, for example `http://127.0.0.1:8000/v1`.
 
-    The client is made at the first call, so that building the model costs nothing; close it, or
-    use the model as a context. An empty key is sent as a placeholder (local servers want none):
-    the environment's keys are never read here.
+    Threads may share it. An answer comes whole, not as a stream: a judge can use no half of one,
+    and one that is cut is tried again. The client is made at the first call, so that building the
+    model costs nothing; close it, or use the model as a context. An empty key is sent as a
+    placeholder (local servers want none): the environment's keys are never read here.
     """
 
     def __init__(
@@ -128,6 +131,7 @@ class OpenAIModel:
         self._timeout = timeout
         self._max_retries = max_retries
         self._client: OpenAI | None = None
+        self._opening = Lock()
 
     @property
     def name(self) -> str:
@@ -174,14 +178,18 @@ class OpenAIModel:
         """The open client; for other calls to the same endpoint."""
         import openai
 
-        if self._client is None:
-            self._client = openai.OpenAI(
-                base_url=self._base_url,
-                api_key=self._api_key,
-                timeout=self._timeout,
-                max_retries=self._max_retries,
-            )
-        return self._client
+        with self._opening:
+            if self._client is None:
+                self._client = openai.OpenAI(
+                    base_url=self._base_url,
+                    api_key=self._api_key,
+                    timeout=self._timeout,
+                    max_retries=self._max_retries,
+                    http_client=openai.DefaultHttpxClient(
+                        event_hooks={"response": [say_when_to_retry]}
+                    ),
+                )
+            return self._client
 
     def _read(self, completion: "ChatCompletion") -> ModelReply:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +15,7 @@ from agent_core.model import (
     ResponseSchema,
     ToolSchema,
 )
+from agent_core.rate_limit import seconds_to_reset
 from agent_core.session import Tokens
 from tests.fake_openai import Answer, FakeOpenAI, cut, failure, raw, refusal, text, tool_calls
 
@@ -94,6 +96,81 @@ def test_names_endpoint_and_remedy(answer: Answer, kind: type[ModelError], words
 def test_retries_what_passes() -> None:
     script = [failure(429, retry_after=0.01), failure(500, retry_after=0.01), text("hi")]
     assert ask(script, retries=2).text == "hi"
+
+
+RESETS = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "600ms"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "0.6"},
+        {"retry-after-ms": "600"},
+        RESETS,
+        RESETS | {"x-ratelimit-remaining-tokens": "9", "x-ratelimit-reset-tokens": "1h"},
+    ],
+    ids=["seconds", "milliseconds", "reset of requests", "reset of what is used up"],
+)
+def test_waits_as_long_as_the_endpoint_says(headers: dict[str, str]) -> None:
+    """The client's own pause before a first retry is half a second at most."""
+    with (
+        FakeOpenAI([failure(429, headers=headers), text("hi")]) as endpoint,
+        OpenAIModel(endpoint.base_url, "m", "k", max_retries=1) as model,
+    ):
+        assert model(HELLO).text == "hi"
+    first, second = endpoint.times
+    assert second - first >= 0.6
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"x-ratelimit-reset-requests": "soon"}, None),
+        ({"x-ratelimit-reset-requests": "1s"}, 1.0),
+        ({"x-ratelimit-reset-requests": "2", "x-ratelimit-reset-tokens": "6m0s"}, 360.0),
+        (
+            {
+                "x-ratelimit-reset-requests": "1h2m3.5s",
+                "x-ratelimit-remaining-requests": "0",
+                "x-ratelimit-reset-tokens": "2d",
+                "x-ratelimit-remaining-tokens": "1",
+            },
+            3723.5,
+        ),
+        ({"x-ratelimit-reset-tokens": "-1s"}, None),
+    ],
+    ids=["none", "words", "seconds", "later", "used up", "negative"],
+)
+def test_reads_when_a_limit_is_lifted(headers: dict[str, str], seconds: float | None) -> None:
+    assert seconds_to_reset(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (failure(500, retry_after=0.01), "failed (500)"),
+        (cut("hello"), "broke off its answer"),
+        (text("late", delay_seconds=5), "did not answer within 0.2 s"),
+    ],
+    ids=["500", "cut", "slow"],
+)
+def test_tries_again_and_then_fails_this_call_alone(answer: Answer, words: str) -> None:
+    """As often as it may; the endpoint fails the test on a call too many or too few."""
+    with pytest.raises(ModelReplyError) as raised:
+        ask([answer, answer], timeout=0.2 if "within" in words else 5.0, retries=1)
+    assert words in str(raised.value)
+    served = ask([answer, text("hi")], timeout=0.2 if "within" in words else 5.0, retries=1)
+    assert served.text == "hi"
+
+
+def test_threads_share_one_client() -> None:
+    with (
+        FakeOpenAI([text("hi")] * 4, at_once=4) as endpoint,
+        OpenAIModel(endpoint.base_url, "m", "k", max_retries=0) as model,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        assert [reply.text for reply in pool.map(model, [HELLO] * 4)] == ["hi"] * 4
 
 
 def test_unreachable_endpoint_is_named() -> None:
