@@ -65,6 +65,12 @@ FROM source_files GROUP BY ALL
 UNION ALL BY NAME
 SELECT 'sessions' AS unit, {_STATUS} AS status, format, count(*) AS number
 FROM published_sessions GROUP BY ALL
+UNION ALL BY NAME
+-- Beside what the rules said: a session that is pending keeps their verdict meanwhile.
+SELECT 'verdicts of models' AS unit, judgements.status, format, judgements.reason,
+       count(*) AS number
+FROM standing_judgements AS judgements JOIN sessions USING (session_key)
+WHERE judge <> 'rules' AND exclusion IS NULL GROUP BY ALL
 ORDER BY ALL
 """
 

@@ -26,46 +26,40 @@ _UNANSWERED = {
 }
 
 
-def confirm_batches(context: Context, endpoint: OpenAIBatches) -> dict[str, int]:
-    """Look for batches that were begun and never confirmed: a killed run pays for none twice."""
-    counts: Counter[str] = Counter()
-    for batch in _open_here(context, endpoint):
-        if batch.batch_id is not None:
-            continue
-        state = endpoint.find(batch.marker, batch.input_file)
-        with context.warehouse() as connection:
-            if state is not None:
-                note_state(connection, batch.marker, state)
-                counts["batches_found"] += 1
-            else:
-                withdraw(connection, batch.marker)
-        if state is None and batch.input_file is not None:
-            _forget(endpoint, BatchState("", "", None, batch.input_file), counts)
-    return dict(counts)
-
-
 def collect_batches(context: Context, endpoint: OpenAIBatches) -> dict[str, int]:
     """Keep the answers of the batches that are over; one that cannot be asked now waits.
 
-    Raises ModelError when the endpoint cannot be used.
+    Those that were begun and never confirmed are looked for first: a killed run pays for none
+    twice. Raises ModelError when the endpoint cannot be used.
     """
+    with context.warehouse() as connection:
+        found = open_batches(connection)
     counts: Counter[str] = Counter()
-    for batch in _open_here(context, endpoint):
-        if batch.batch_id is None:
-            continue
+    for batch in found:
         try:
-            state = endpoint.state(batch.batch_id)
-            counts.update(_collect(context, endpoint, batch, state))
+            if batch.base_url != endpoint.base_url:
+                counts.update(_give_up(context, batch, "the batch is at another endpoint"))
+            elif batch.batch_id is None:
+                counts.update(_confirm(context, endpoint, batch))
+            else:
+                state = endpoint.state(batch.batch_id)
+                counts.update(_collect(context, endpoint, batch, state))
         except ModelReplyError:
             counts["batches_not_reached"] += 1
-    counts.update(_give_up_elsewhere(context, endpoint))
     return dict(counts)
 
 
-def _open_here(context: Context, endpoint: OpenAIBatches) -> list[OpenBatch]:
+def _confirm(context: Context, endpoint: OpenAIBatches, batch: OpenBatch) -> Counter[str]:
+    state = endpoint.find(batch.marker, batch.input_file)
     with context.warehouse() as connection:
-        found = open_batches(connection)
-    return [batch for batch in found if batch.base_url == endpoint.base_url]
+        if state is not None:
+            note_state(connection, batch.marker, state)
+            return Counter(batches_found=1)
+        withdraw(connection, batch.marker)
+    counts: Counter[str] = Counter()
+    if batch.input_file is not None:
+        _forget(endpoint, BatchState("", "", None, batch.input_file), counts)
+    return counts
 
 
 def _collect(
@@ -81,20 +75,14 @@ def _collect(
         return counts
     with context.warehouse() as connection:
         note_state(connection, batch.marker, state)
-    if context.clock() > batch.given_up_at:
-        return _close(context, batch, "lost", {}, "the batch did not end in time")
-    return Counter()
+    return _give_up(context, batch, "the batch did not end in time")
 
 
-def _give_up_elsewhere(context: Context, endpoint: OpenAIBatches) -> Counter[str]:
-    """Batches at an endpoint that is not configured any more cannot be asked about."""
-    counts: Counter[str] = Counter()
-    with context.warehouse() as connection:
-        found = open_batches(connection)
-    for batch in found:
-        if batch.base_url != endpoint.base_url and context.clock() > batch.given_up_at:
-            counts += _close(context, batch, "lost", {}, "the batch is at another endpoint")
-    return counts
+def _give_up(context: Context, batch: OpenBatch, why: str) -> Counter[str]:
+    """Nothing where the batch may still end."""
+    if context.clock() <= batch.given_up_at:
+        return Counter()
+    return _close(context, batch, "lost", {}, why)
 
 
 def _close(

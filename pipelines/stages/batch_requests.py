@@ -72,9 +72,10 @@ def failures_of(
 
 
 def pending_sessions(
-    connection: duckdb.DuckDBPyConnection, identity: JudgeIdentity
+    connection: duckdb.DuckDBPyConnection, identity: JudgeIdentity, *, all_: bool = False
 ) -> pl.DataFrame:
-    """Sessions of this judge whose batches are over, as `waiting_sessions`.
+    """Sessions of this judge whose batches are over, or all that are in one: as a frame of
+    `waiting_sessions`.
 
     Of a session that changed nothing is expected any more; one whose round is in several batches
     waits for all of them.
@@ -87,8 +88,8 @@ def pending_sessions(
         FROM sessions JOIN judgements AS known USING (session_key, content_hash)
         WHERE exclusion IS NULL AND known.status = 'pending'
           AND (judge, judge_version, prompt_version, model, rubric_version) = (?, ?, ?, ?, ?)
-          AND (session_key, content_hash) NOT IN (
-              SELECT (session_key, content_hash) FROM batch_requests WHERE status = 'waiting')
+          AND (? OR (session_key, content_hash) NOT IN (
+              SELECT (session_key, content_hash) FROM batch_requests WHERE status = 'waiting'))
         ORDER BY session_key
         """,
         [
@@ -97,6 +98,7 @@ def pending_sessions(
             identity.prompt_version,
             identity.model,
             identity.rubric_version,
+            all_,
         ],
     )
 

@@ -7,7 +7,7 @@ The warehouse is open for seconds, never across a call.
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -20,12 +20,13 @@ from agent_core.batch_file import Answer, parts
 from agent_core.errors import LockHeldError, ModelError, ModelReplyError
 from agent_core.session import Session
 from judges.batch import Missing, Reached, advance
-from judges.llm import LLMJudge
+from judges.llm import LLMJudge, ModelRequest
 from judges.publication import Sealed, sealed
 from judges.verdict import Judgement
 from pipelines.batch_state import OpenAtEndpoint, write_batch_state
+from pipelines.budget import Budget
 from pipelines.context import Context
-from pipelines.stages.batch_collecting import collect_batches, confirm_batches
+from pipelines.stages.batch_collecting import collect_batches
 from pipelines.stages.batch_requests import (
     Owner,
     add_owners,
@@ -47,33 +48,34 @@ from pipelines.stages.judgement_rows import (
     batches_of_sessions,
     counted,
     load_unchanged,
-    waiting_sessions,
     write_judgements,
 )
 from pipelines.stages.model_replies import drop_replies, kept_replies
 from pipelines.warehouse import transaction
 
-Choose = Callable[[pl.DataFrame], pl.DataFrame]
-"""Of the sessions that wait for the model, those to begin: a part of the frame, in order."""
-
 _WAIT_SECONDS = 60.0
 
 
 def judge_in_batches(
-    context: Context, judge: LLMJudge, endpoint: OpenAIBatches, choose: Choose
+    context: Context,
+    judge: LLMJudge,
+    endpoint: OpenAIBatches,
+    sessions: pl.DataFrame,
+    budget: Budget | None = None,
 ) -> dict[str, int]:
     """Collect what has ended, hand in what is missing, and return counts.
 
-    Sessions that are in a batch go on; of the others those begin that `choose` picks. A session
-    whose request failed or expired is unscored, and tried again like any other; answers that came
-    are kept. Raises ModelError when the endpoint cannot be used; what was done by then stands.
+    Sessions that are in a batch go on, then `sessions` are begun in their order, as far as the
+    budget leads; both as of `judge_by_model`. A session whose request failed or expired is
+    unscored, and tried again like any other; answers that came are kept. Raises ModelError when
+    the endpoint cannot be used; what was done by then stands.
     """
     counts: Counter[str] = Counter()
     with _alone(context):
         try:
-            counts.update(confirm_batches(context, endpoint))
             counts.update(collect_batches(context, endpoint))
-            counts.update(_Round(context, judge, endpoint).go_on(choose))
+            work = _Round(context, judge, endpoint, budget or Budget())
+            counts.update(work.go_on(sessions))
         finally:
             counts.update(_leave(context))
     return dict(counts)
@@ -117,6 +119,7 @@ class _Round:
     context: Context
     judge: LLMJudge
     endpoint: OpenAIBatches
+    budget: Budget
     counts: Counter[str] = field(default_factory=Counter)
     waiting: dict[str, str] = field(default_factory=dict)
     """The batch that a request waits in, by its hash."""
@@ -125,15 +128,12 @@ class _Round:
     hashes: dict[str, str] = field(default_factory=dict)
     """What each session held, by its key."""
 
-    def go_on(self, choose: Choose) -> Counter[str]:
+    def go_on(self, sessions: pl.DataFrame) -> Counter[str]:
         """Run every session as far as it gets, and hand in what is missing."""
         with self.context.warehouse() as connection:
             self.waiting = waiting_markers(connection)
             going = pending_sessions(connection, self.judge.identity)
-            others = waiting_sessions(connection, self.judge.identity, self.context.clock())
-        begun = choose(others).select(going.columns)
-        self.counts["left_for_later"] = others.height - begun.height
-        for part in parts(self._lines(pl.concat([going, begun]))):
+        for part in parts(self._lines(pl.concat([going, sessions.select(going.columns)]))):
             self._hand_in(part)
         return self.counts
 
@@ -160,13 +160,27 @@ class _Round:
             yield session, advance(self.judge.judging(session), answers)
 
     def _unasked(self, session: Session, missing: Missing) -> Iterator[tuple[str, bytes]]:
+        """What is still to be handed in; nothing where the budget has no room for all of it."""
+        asked = {name: one for name, one in missing.requests.items() if name not in self.waiting}
+        if not self._afford(session, list(asked.values())):
+            self.counts["over_budget"] += 1
+            return
         bare = replace(session, steps=())
-        asked = [name for name in missing.requests if name in self.waiting]
-        self._join(bare, asked)
-        for name, request in missing.requests.items():
-            if name not in self.waiting:
-                self.owners.setdefault(name, []).append(bare)
-                yield name, self.endpoint.line(name, request.messages, request.schema)
+        self._join(bare, [name for name in missing.requests if name not in asked])
+        for name, request in asked.items():
+            self.owners.setdefault(name, []).append(bare)
+            yield name, self.endpoint.line(name, request.messages, request.schema)
+
+    def _afford(self, session: Session, requests: Sequence[ModelRequest]) -> bool:
+        """Count requests as spent by their estimate: what they take is known in another run."""
+        if not self.budget.hold(session.key, requests):
+            return False
+        for request in requests:
+            made = self.budget.reserve(session.key, request)
+            if made is not None:
+                self.budget.settle(made, None)
+        self.budget.release(session.key)
+        return True
 
     def _join(self, session: Session, names: Sequence[str]) -> None:
         """Let a session wait for answers that another one is waiting for."""

@@ -1,0 +1,589 @@
+"""Judging through the Batch API: over HTTP, through the real client, in a real warehouse."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from agent_core import batch_file
+from agent_core.batch import BatchState, OpenAIBatches
+from agent_core.errors import LockHeldError, ModelError, ModelReplyError
+from agent_core.model import OpenAIModel
+from agent_core.session import Session
+from judges.llm import LLMJudge
+from pipelines.batch_state import read_batch_state
+from pipelines.budget import Budget
+from pipelines.config import Config, JudgeConfig
+from pipelines.context import Context
+from pipelines.export import export_rows
+from pipelines.home import Home
+from pipelines.stages import batches as stage
+from pipelines.stages.batches import judge_in_batches
+from pipelines.stages.ingest import ingest
+from pipelines.stages.judgements import judge_sessions
+from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
+from pipelines.stages.moments import collect_moments
+from pipelines.stages.sessions import summarise_sessions
+from pipelines.warehouse import query
+from pipelines.warehouse.session_rows import load_sessions
+from tests.fake_openai import Answer, FakeOpenAI, failure, json_text, refusal
+from tests.fake_openai_batches import FakeBatches, Outcome, Planned
+from tests.judges.answers import CITATION, find, moment, verify
+from tests.pipelines.claude_log import answered, said, write_log
+from tests.pipelines.conftest import NOW
+
+SOON = 0.01
+EXPIRY = int((NOW + timedelta(hours=20)).timestamp())
+QUOTING = "The person said: no, the total is still wrong at the end of the month."
+
+
+def correction(citation: str = CITATION) -> dict[str, Any]:
+    return moment(citation=citation)
+
+
+def holds(severity: str = "medium") -> Answer:
+    return verify((True, severity, 0.9))
+
+
+def rewritten(*texts: str) -> Answer:
+    return json_text({"texts": list(texts)})
+
+
+def write_session(folder: Path, name: str, *extra: dict[str, Any]) -> None:
+    write_log(
+        folder / f"{name}.jsonl",
+        said(name, f"{name}-1", 0, f"Please sum the invoices of {name}."),
+        answered(name, f"{name}-2", 1, "Done, the sum is there."),
+        said(name, f"{name}-3", 2, "No, the total is still wrong at the end of the month."),
+        *extra,
+    )
+
+
+@pytest.fixture
+def sessions(context: Context, tmp_path: Path) -> list[str]:
+    """Three sessions, ingested and selected."""
+    names = ["s1", "s2", "s3"]
+    for name in names:
+        write_session(tmp_path / "logs", name)
+    read_logs(context, tmp_path)
+    return names
+
+
+def read_logs(context: Context, tmp_path: Path) -> None:
+    ingest(context, [tmp_path / "logs"])
+    summarise_sessions(context)
+
+
+@contextmanager
+def endpoint_of(
+    *plan: Planned, faults: Mapping[str, Sequence[Answer]] | None = None, kind: Any = FakeBatches
+) -> Iterator[FakeBatches]:
+    with kind(plan, faults=faults) as endpoint:
+        yield endpoint
+
+
+def planned(*outcomes: Outcome, status: str = "completed", problem: str | None = None) -> Planned:
+    return Planned(outcomes, status, problem, EXPIRY)
+
+
+def judge() -> LLMJudge:
+    return LLMJudge(OpenAIModel("http://127.0.0.1:9/v1", "m"), salt=b"salt")
+
+
+def advance(
+    context: Context,
+    endpoint: FakeBatches,
+    *,
+    limit: int | None = None,
+    retries: int = 0,
+    budget: Budget | None = None,
+) -> dict[str, int]:
+    """One pass; counts without zeros."""
+    with OpenAIBatches(endpoint.base_url, "m", "k", timeout=5, max_retries=retries) as client:
+        sessions, _ = sessions_for_model(context, judge().identity, limit)
+        counts = judge_in_batches(context, judge(), client, sessions, budget)
+    return {name: number for name, number in counts.items() if number}
+
+
+def later(context: Context, **moved: float) -> Context:
+    moment = context.clock() + timedelta(**moved)
+    return replace(context, clock=lambda: moment)
+
+
+def verdicts(context: Context) -> list[tuple[Any, ...]]:
+    """Session, status, reason and attempts of each judgement."""
+    return [
+        (row["session_id"], row["status"], row["reason"], row["attempts"])
+        for row in export_rows(context, "judgements")
+    ]
+
+
+def rows(context: Context, sql: str) -> list[tuple[Any, ...]]:
+    with context.warehouse() as connection:
+        return query(connection, sql).rows()
+
+
+def one_call_at_a_time(context: Context) -> Context:
+    return replace(context, config=Config(judge=JudgeConfig(concurrency=1)))
+
+
+JUDGED = "SELECT * EXCLUDE (judged_at) FROM judgements ORDER BY session_key"
+
+
+def test_three_batches_judge_what_the_model_judges_at_once(
+    context: Context, tmp_path: Path, sessions: list[str]
+) -> None:
+    finds = [find(correction()), find(correction(QUOTING)), find()]
+    verifies = [holds(), holds("high")]
+    rewrites = [rewritten(CITATION)]
+    plan = [planned(*finds), planned(*verifies), planned(*rewrites)]
+    with endpoint_of(*plan) as endpoint:
+        handed_in = {"batches_handed_in": 1, "batches_open": 1}
+        assert advance(context, endpoint) == handed_in | {"requests_handed_in": 3, "pending": 3}
+        assert advance(context, endpoint) == {"pending": 3, "batches_open": 1}
+        endpoint.end()
+        assert advance(context, endpoint) == handed_in | {
+            "batches_collected": 1,
+            "requests_answered": 3,
+            "requests_handed_in": 2,
+            "judged": 1,
+            "tokens_sent": 11,
+            "tokens_cached": 3,
+            "tokens_received": 7,
+            "cost_unknown": 1,
+            "pending": 2,
+        }
+        assert [row[:2] for row in verdicts(context)] == [
+            ("s1", "pending"), ("s2", "pending"), ("s3", "judged")]  # fmt: skip
+        endpoint.end()
+        assert advance(context, endpoint)["requests_handed_in"] == 1
+        endpoint.end()
+        last = advance(context, endpoint)
+        assert (last["judged"], last["moments"], "pending" in last) == (1, 1, False)
+        assert advance(context, endpoint) == {}
+        assert endpoint.files == {}, "no text of a session stays at the endpoint"
+    assert rows(context, "FROM batch_requests") == []
+    assert rows(context, "FROM model_replies") == []
+    at_once = replace(context, home=Home(tmp_path / "other").prepare())
+    read_logs(at_once, tmp_path)
+    script = [finds[0], verifies[0], finds[1], verifies[1], *rewrites, finds[2]]
+    with (
+        FakeOpenAI(script) as sync,
+        OpenAIModel(sync.base_url, "m", "k", max_retries=0) as model,
+    ):
+        judge_by_model(one_call_at_a_time(at_once), LLMJudge(model, salt=b"salt"))
+    assert rows(context, JUDGED) == rows(at_once, JUDGED)
+
+
+def test_the_requests_are_those_of_the_calls_at_once(context: Context, sessions: list[str]) -> None:
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        advance(context, endpoint)
+        bodies = [row["body"] for row in endpoint.requests_of(0)]
+    script = [find()] * 3
+    other = replace(context, home=Home(context.home.root / "other").prepare())
+    read_logs(other, context.home.root.parent)
+    with (
+        FakeOpenAI(script) as sync,
+        OpenAIModel(sync.base_url, "m", "k", max_retries=0) as model,
+    ):
+        judge_by_model(one_call_at_a_time(other), LLMJudge(model, salt=b"salt"))
+    assert bodies == sync.requests
+
+
+def test_what_is_pending_is_seen_and_hides_no_verdict_of_the_rules(
+    context: Context, sessions: list[str]
+) -> None:
+    from judges.rules import RulesJudge
+
+    judge_sessions(context, RulesJudge(salt=b"salt"))
+    collect_moments(context)
+    before = list(export_rows(context, "sessions"))
+    with endpoint_of(planned(None, None, None)) as endpoint:
+        advance(context, endpoint)
+        collect_moments(context)
+        assert list(export_rows(context, "sessions")) == before
+        current = [
+            (r["judge"], r["status"], r["current"]) for r in export_rows(context, "judgements")
+        ]
+        assert sorted(current) == [("llm", "pending", False)] * 3 + [("rules", "judged", True)] * 3
+    until = "in a batch until 2026-10-02 08:00 UTC"
+    assert [row for row in verdicts(context) if row[1] == "pending"] == [
+        (name, "pending", until, 0) for name in sessions
+    ]
+    coverage = [row for row in export_rows(context, "coverage") if row["status"] == "pending"]
+    assert [(row["unit"], row["reason"], row["number"]) for row in coverage] == [
+        ("verdicts of models", until, 3)
+    ]
+
+
+def test_an_expired_batch_keeps_half_and_asks_for_the_rest_three_times(
+    context: Context, sessions: list[str]
+) -> None:
+    half = planned(find(), "batch_expired", None, status="expired")
+    rest = [planned("batch_expired", "batch_expired", status="expired")] * 2
+    with endpoint_of(half, *rest) as endpoint:
+        advance(context, endpoint)
+        asked = [row["custom_id"] for row in endpoint.requests_of(0)]
+        for attempt in (1, 2, 3):
+            endpoint.end()
+            counts = advance(later(context, days=2 * attempt), endpoint)
+            assert counts["unscored"] == 2
+            assert verdicts(context) == [
+                ("s1", "judged", None, 1),
+                ("s2", "unscored", "the batch did not answer the request: batch_expired", attempt),
+                ("s3", "unscored",
+                 "the batch expired before it was answered" if attempt == 1 else
+                 "the batch did not answer the request: batch_expired", attempt),
+            ]  # fmt: skip
+            soon = later(context, days=2 * attempt, hours=1)
+            assert "requests_handed_in" not in advance(soon, endpoint), "not before a day is over"
+            again = advance(later(context, days=2 * attempt + 1, hours=1), endpoint)
+            assert again.get("requests_handed_in") == (2 if attempt < 3 else None)
+            if attempt < 3:
+                assert [r["custom_id"] for r in endpoint.requests_of(attempt)] == asked[1:]
+
+
+def test_a_failed_verification_is_asked_again_without_finding_again(
+    context: Context, sessions: list[str]
+) -> None:
+    plan = [
+        planned(*[find(correction())] * 3),
+        planned(holds(), failure(500), None),
+        planned(holds("high"), holds("low")),
+    ]
+    with endpoint_of(*plan) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        advance(context, endpoint)
+        failed_ones = [row["custom_id"] for row in endpoint.requests_of(1)][1:]
+        endpoint.end()
+        assert advance(context, endpoint)["unscored"] == 2
+        assert verdicts(context) == [
+            ("s1", "judged", None, 1),
+            ("s2", "unscored", "the endpoint refused the request in the batch: 500", 1),
+            ("s3", "unscored", "the batch held no answer to the request", 1),
+        ]
+        advance(later(context, days=2), endpoint)
+        assert [row["custom_id"] for row in endpoint.requests_of(2)] == failed_ones
+        endpoint.end()
+        assert advance(later(context, days=2), endpoint)["judged"] == 2
+    assert verdicts(context) == [
+        ("s1", "judged", None, 1),
+        ("s2", "judged", None, 2),
+        ("s3", "judged", None, 2),
+    ]
+    sent = rows(context, "SELECT tokens_sent FROM judgements ORDER BY session_key")
+    assert sent == [(22,), (22,), (22,)], "each answer is counted once"
+
+
+def test_an_unusable_answer_is_repaired_in_the_next_batch_and_not_kept(
+    context: Context, sessions: list[str]
+) -> None:
+    plan = [
+        planned(refusal(), refusal(), find()),
+        planned(find(), refusal()),
+        planned(find()),
+    ]
+    with endpoint_of(*plan) as endpoint:
+        for _ in plan[:2]:
+            advance(context, endpoint)
+            endpoint.end()
+        advance(context, endpoint)
+        assert verdicts(context) == [
+            ("s1", "judged", None, 1),
+            ("s2", "unscored", "model answer: refusal", 1),
+            ("s3", "judged", None, 1),
+        ]
+        advance(later(context, days=2), endpoint)
+        endpoint.end()
+        advance(later(context, days=2), endpoint)
+    assert verdicts(context)[1] == ("s2", "judged", None, 2)
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (planned(None, None, None), "the batch held no answer to the request"),
+        (planned(None, None, None, status="expired"), "the batch expired before it was answered"),
+        (planned("batch_cancelled", None, None, status="cancelled"),
+         "the batch was cancelled before it was answered"),
+        (planned(None, None, None, status="failed", problem="token_limit_exceeded"),
+         "the batch failed: token_limit_exceeded"),
+        (planned(None, None, None, status="failed", problem="Say: all is well"),
+         "the batch failed: no code"),
+    ],
+    ids=["completed", "expired", "cancelled", "failed", "failed in words"],
+)  # fmt: skip
+def test_a_batch_without_answers_is_unscored_with_its_reason(
+    context: Context, sessions: list[str], plan: Planned, reason: str
+) -> None:
+    with endpoint_of(plan) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        assert advance(context, endpoint)["unscored"] == 3
+    assert verdicts(context)[1:] == [(name, "unscored", reason, 1) for name in ("s2", "s3")]
+
+
+def test_a_cancelled_batch_keeps_what_was_answered(context: Context, sessions: list[str]) -> None:
+    plan = planned(find(), "batch_cancelled", find(), status="cancelled")
+    with endpoint_of(plan) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        advance(context, endpoint)
+    assert [row[1] for row in verdicts(context)] == ["judged", "unscored", "judged"]
+
+
+def test_a_batch_that_the_endpoint_forgot_is_tried_again(
+    context: Context, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(None, None, None)) as endpoint:
+        advance(context, endpoint)
+        endpoint.batches[0]["id"] = "another"
+        assert advance(context, endpoint)["unscored"] == 3
+    assert verdicts(context)[0][2] == "the endpoint does not know the batch any more"
+
+
+def test_a_batch_that_never_ends_is_given_up_a_day_after_its_expiry(
+    context: Context, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(None, None, None)) as endpoint:
+        advance(context, endpoint)
+        assert advance(later(context, hours=43), endpoint)["pending"] == 3
+        assert advance(later(context, hours=45), endpoint)["unscored"] == 3
+    assert verdicts(context)[0][2] == "the batch did not end in time"
+
+
+def test_batches_of_another_endpoint_wait_until_they_are_given_up(
+    context: Context, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(None, None, None)) as endpoint:
+        advance(context, endpoint)
+    with endpoint_of() as other:
+        assert advance(context, other) == {"pending": 3, "batches_open": 1}
+        assert advance(later(context, hours=45), other)["unscored"] == 3
+        assert other.calls == []
+    assert verdicts(context)[0][2] == "the batch is at another endpoint"
+
+
+def test_what_grew_or_went_meanwhile_is_dropped_and_counted(
+    context: Context, tmp_path: Path, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(*[find()] * 3), planned(find())) as endpoint:
+        advance(context, endpoint)
+        write_session(tmp_path / "logs", "s1", answered("s1", "s1-4", 3, "Mended."))
+        read_logs(context, tmp_path)
+        with context.warehouse() as connection:
+            connection.execute("UPDATE sessions SET exclusion = 'purged' WHERE session_id = 's2'")
+        endpoint.end()
+        counts = advance(context, endpoint)
+        assert (counts["requests_dropped"], counts["requests_answered"]) == (2, 1)
+        assert (counts["judged"], counts["requests_handed_in"]) == (1, 1)
+        assert [row[:2] for row in verdicts(context)] == [("s1", "pending"), ("s3", "judged")]
+        assert rows(context, "SELECT DISTINCT session_key FROM model_replies") == []
+
+
+def test_answers_nobody_asked_for_are_counted_and_left(
+    context: Context, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        output = endpoint.batches[0]["output_file_id"]
+        endpoint.files[output] = endpoint.files[output].replace(
+            b'"custom_id": "', b'"custom_id": "x'
+        )
+        counts = advance(context, endpoint)
+        assert (counts["answers_of_others"], counts["requests_failed"]) == (3, 3)
+    assert {row[1] for row in verdicts(context)} == {"unscored"}
+
+
+def test_texts_that_are_the_same_are_rewritten_once(
+    context: Context, sessions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the request to rewrite holds nothing of its session."""
+    split_at(monkeypatch, 1)
+    quoting = find(correction(QUOTING))
+    plan = [planned(quoting), planned(quoting), planned(holds()), planned(rewritten(CITATION)),
+            planned(holds())]  # fmt: skip
+    with endpoint_of(*plan) as endpoint:
+        advance(context, endpoint, limit=2)
+        endpoint.end(0)
+        advance(context, endpoint, limit=0)
+        endpoint.end(2)
+        endpoint.end(1)
+        advance(context, endpoint, limit=0)
+        endpoint.end(4)
+        assert advance(context, endpoint, limit=0)["pending"] == 2
+        endpoint.end(3)
+        assert advance(context, endpoint, limit=0)["judged"] == 2
+    assert [row[:2] for row in verdicts(context)] == [("s1", "judged"), ("s2", "judged")]
+
+
+def split_at(monkeypatch: pytest.MonkeyPatch, requests: int) -> None:
+    """Batches of so many requests."""
+
+    def small(lines: Any) -> Iterator[dict[str, bytes]]:
+        return batch_file.parts(lines, max_requests=requests)
+
+    monkeypatch.setattr(stage, "parts", small)
+
+
+def test_a_batch_too_large_is_split_and_a_round_waits_for_all_of_it(
+    context: Context, sessions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split_at(monkeypatch, 2)
+    with endpoint_of(planned(find(), find()), planned(find())) as endpoint:
+        assert advance(context, endpoint)["batches_handed_in"] == 2
+        endpoint.end(1)
+        assert advance(context, endpoint)["judged"] == 1
+        endpoint.end(0)
+        assert advance(context, endpoint)["judged"] == 2
+
+
+class _Killed(BaseException):
+    """What a kill leaves: no line after it runs but those of `finally`, which change nothing."""
+
+
+@pytest.mark.parametrize("keeps_metadata", [True, False], ids=["marker", "input file"])
+def test_a_pass_that_is_killed_after_the_batch_was_made_pays_once(
+    context: Context,
+    sessions: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    keeps_metadata: bool,
+) -> None:
+    real = OpenAIBatches.create
+
+    def killed(self: OpenAIBatches, marker: str, file_id: str) -> BatchState:
+        real(self, marker, file_id)
+        raise _Killed
+
+    monkeypatch.setattr(OpenAIBatches, "create", killed)
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        with pytest.raises(_Killed):
+            advance(context, endpoint)
+        monkeypatch.setattr(OpenAIBatches, "create", real)
+        if not keeps_metadata:
+            endpoint.batches[0]["metadata"] = None
+        assert rows(context, "SELECT batch_id, status FROM batches") == [(None, "unconfirmed")]
+        assert advance(context, endpoint) == {"batches_found": 1, "pending": 3, "batches_open": 1}
+        endpoint.end()
+        assert advance(context, endpoint)["judged"] == 3
+
+
+def test_a_pass_that_is_killed_before_the_batch_was_made_hands_it_in_again(
+    context: Context, sessions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = OpenAIBatches.create
+
+    def killed(self: OpenAIBatches, marker: str, file_id: str) -> BatchState:
+        raise _Killed
+
+    monkeypatch.setattr(OpenAIBatches, "create", killed)
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        with pytest.raises(_Killed):
+            advance(context, endpoint)
+        monkeypatch.setattr(OpenAIBatches, "create", real)
+        assert advance(context, endpoint)["requests_handed_in"] == 3
+        assert list(endpoint.files) == ["file-2"], "the first file was deleted"
+
+
+def test_an_endpoint_without_batches_leaves_the_sessions_to_be_judged_at_once(
+    context: Context, sessions: list[str]
+) -> None:
+    faults = {"POST batches": [failure(404)]}
+    with endpoint_of(faults=faults) as endpoint:
+        with pytest.raises(ModelError, match="may offer no Batch API"):
+            advance(context, endpoint)
+        assert endpoint.files == {}
+    assert rows(context, "FROM batches") == []
+    assert verdicts(context) == []
+
+
+def test_the_client_tries_again_and_what_stays_wrong_is_tried_in_the_next_pass(
+    context: Context, sessions: list[str]
+) -> None:
+    again = [failure(429, retry_after=SOON), failure(500, retry_after=SOON)]
+    faults = {
+        "POST files": [*again],
+        "POST batches": [*again],
+        "GET batches/": [*[again[1]] * 3, *again],
+        "GET files": [*again],
+    }
+    with endpoint_of(planned(*[find()] * 3), faults=faults) as endpoint:
+        assert advance(context, endpoint, retries=2)["requests_handed_in"] == 3
+        endpoint.end()
+        assert advance(context, endpoint, retries=2)["batches_not_reached"] == 1
+        assert advance(context, endpoint, retries=2)["judged"] == 3
+
+
+def test_an_answer_that_is_lost_leaves_the_batch_to_be_find(
+    context: Context, sessions: list[str]
+) -> None:
+    faults = {"POST batches": [failure(500)]}
+    with endpoint_of(planned(*[find()] * 3), faults=faults) as endpoint:
+        with pytest.raises(ModelReplyError):
+            advance(context, endpoint)
+        assert {row[1] for row in verdicts(context)} == {"pending"}
+        assert advance(context, endpoint)["requests_handed_in"] == 3
+
+
+def test_a_second_pass_at_the_same_time_is_refused(
+    context: Context, sessions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_WAIT_SECONDS", 0.05)
+    with (
+        endpoint_of() as endpoint,
+        FileLock(context.home.state / "batches.lock"),
+        pytest.raises(LockHeldError, match="another process hands in or collects batches"),
+    ):
+        advance(context, endpoint)
+
+
+def test_a_changed_judge_gives_up_what_is_pending(context: Context, sessions: list[str]) -> None:
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        advance(context, endpoint)
+        with context.warehouse() as connection:
+            connection.execute(
+                "UPDATE judgements SET prompt_version = '', judgement_id = session_key"
+            )
+        assert advance(context, endpoint)["pending"] == 6
+        endpoint.end()
+        advance(context, endpoint)
+    assert [row[:2] for row in verdicts(context)] == [(name, "judged") for name in sessions]
+
+
+def test_the_state_file_names_batches_and_no_text(context: Context, sessions: list[str]) -> None:
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        advance(context, endpoint)
+        url = endpoint.base_url
+    (known,) = read_batch_state(context.home).batches
+    assert (known.batch_id, known.base_url) == ("batch-1", url)
+    assert known.given_up_at == datetime.fromtimestamp(EXPIRY, UTC) + timedelta(days=1)
+    path = context.home.state / "batches.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "invoices" not in path.read_text()
+
+
+def test_the_budget_bounds_what_is_handed_in(context: Context, sessions: list[str]) -> None:
+    with endpoint_of(planned(find()), planned(find(), find())) as endpoint:
+        one = Budget()
+        made = judge().judging(load(context, "s1"))
+        (request,) = next(made)
+        assert one.hold("s1", [request])
+        small = Budget(tokens=2.5 * one._estimate(request).tokens)
+        counts = advance(context, endpoint, budget=small)
+        assert (counts["requests_handed_in"], counts["over_budget"]) == (1, 2)
+        assert [row[:2] for row in verdicts(context)] == [("s1", "pending")]
+        assert advance(context, endpoint)["requests_handed_in"] == 2
+
+
+def load(context: Context, name: str) -> Session:
+    with context.warehouse() as connection:
+        key = query(connection, "SELECT session_key FROM sessions WHERE session_id = ?", [name])
+        return load_sessions(connection, key["session_key"].to_list())[0]
