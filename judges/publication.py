@@ -6,7 +6,7 @@ through; what fails is replaced by a template, and a verdict outside the rubric 
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from importlib import resources
 from typing import Any, NewType, get_args
@@ -87,7 +87,7 @@ def published_words() -> frozenset[str]:
 @cache
 def published_evidence() -> frozenset[str]:
     """Names of evidence: what the shipped weights weigh, and that a model said so."""
-    return frozenset(_keys(shipped_weights().model_dump())) | _EVIDENCE_OF_OTHERS
+    return frozenset(_keys(asdict(shipped_weights()))) | _EVIDENCE_OF_OTHERS
 
 
 @cache

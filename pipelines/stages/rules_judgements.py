@@ -3,22 +3,19 @@
 The warehouse is open while a batch is loaded and while its verdicts are written, never in between.
 """
 
-import gc
 import multiprocessing
-import os
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import cache
 
 import polars as pl
 
 from agent_core.session import Session
 from judges.publication import Sealed, sealed
-from judges.rules.batch import BatchJudge, RulesSetup
+from judges.rules.batch import RulesSetup
+from judges.rules.worker import begin_worker, judge_in_worker
 from judges.verdict import JudgeIdentity, Judgement
 from pipelines.context import Context
 from pipelines.stages.judgement_rows import (
@@ -157,11 +154,11 @@ class _Workers:
 
     def submit(self, sessions: Sequence[Session]) -> Future[list[Sealed]]:
         try:
-            return self._pool.submit(_judge_in_worker, self._setup, sessions)
+            return self._pool.submit(judge_in_worker, self._setup, sessions)
         except BrokenProcessPool:
             self.end()
             self._pool = _pool(self._count)
-            return self._pool.submit(_judge_in_worker, self._setup, sessions)
+            return self._pool.submit(judge_in_worker, self._setup, sessions)
 
     def end(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -170,30 +167,4 @@ class _Workers:
 def _pool(count: int) -> ProcessPoolExecutor:
     # spawn: a forked child would inherit the threads of Polars, DuckDB and torch.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_begin_worker)
-
-
-def _begin_worker() -> None:
-    """Let no worker outlive the run that it judges for, when that is killed."""
-    # Nothing that a judge makes leads back to itself.
-    gc.disable()
-    parent = multiprocessing.parent_process()
-
-    def end_with_parent() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def _judge_in_worker(setup: RulesSetup, sessions: Sequence[Session]) -> list[Sealed]:
-    judgements = _built(setup)(sessions)
-    gc.collect()
-    return judgements
-
-
-@cache
-def _built(setup: RulesSetup) -> BatchJudge:
-    """At the first batch, not as the worker starts: a model that is missing has its own error."""
-    return setup.build(threads=1)
+    return ProcessPoolExecutor(count, mp_context=context, initializer=begin_worker)
