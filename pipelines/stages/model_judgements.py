@@ -48,15 +48,19 @@ def judge_by_model(
     and are idle. What the budget does not reach is `over_budget` and stays as it was; answers that
     came for it are kept for the next run. An unscored session is tried again a day later, three
     times in all. Raises ModelError when the endpoint cannot be used: what came by then is kept,
-    calls on their way included.
+    calls on their way included. With `[judge] batch` as `judge_in_batches`.
     """
     counts: Counter[str] = Counter()
     if sessions is None:
         sessions, counts = sessions_for_model(context, judge.identity)
+    if context.config.judge.batch:
+        from pipelines.batch_judging import judge_by_batches
+
+        return {**counts, **judge_by_batches(context, judge, sessions, budget)}
     with context.warehouse() as connection:
         drop_old_replies(connection, context.clock())
-    run = _Run(context, judge, budget or Budget(), sessions, counts)
-    run.judge()
+    counts["changed_meanwhile"] = 0
+    _Run(context, judge, budget or Budget(), sessions, counts).judge()
     ended = counts["judged"] + counts["unscored"] + counts["changed_meanwhile"]
     counts["over_budget"] = sessions.height - ended
     return dict(counts)

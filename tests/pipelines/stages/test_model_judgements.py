@@ -1,0 +1,304 @@
+"""A model judges several sessions at a time; what is paid for is kept, and paid for once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from agent_core.errors import ModelError
+from judges.llm import LLMJudge
+from pipelines.budget import Budget
+from pipelines.config import Config, JudgeConfig
+from pipelines.context import Context
+from pipelines.judging import make_budget, make_model_judge
+from pipelines.stages.ingest import ingest
+from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
+from pipelines.stages.sessions import summarise_sessions
+from pipelines.warehouse import query
+from tests.fake_openai import Answer, FakeOpenAI, When, cut, failure, refusal, text, with_usage
+from tests.judges.answers import find, moment, task_of, verify
+from tests.pipelines.claude_log import answered, said, write_log
+
+FOUND = find(moment(step=1))
+HOLDS = verify((True, "low", 0.9))
+Table = list[tuple[Any, ...]]
+
+
+def with_sessions(context: Context, count: int) -> Context:
+    """Sessions `s0`, `s1`, ... whose text names them; the home's clock is past their idle time."""
+    folder = context.home.root.parent / "logs"
+    for name in (f"s{number}" for number in range(count)):
+        write_log(folder / f"{name}.jsonl", said(name, f"{name}-1", 0, f"Mend part {name} please."),
+                  answered(name, f"{name}-2", 1, "Done."))  # fmt: skip
+    ingest(context, [folder])
+    summarise_sessions(context)
+    return context
+
+
+def of(name: str, task: str = "find") -> Callable[[Mapping[str, Any]], bool]:
+    """Requests of one task about one session."""
+    return lambda asked: f"part {name} please" in _text(asked) and task_of(asked) == task
+
+
+def _text(asked: Mapping[str, Any]) -> str:
+    return str(asked["messages"][1]["content"])
+
+
+def judge(
+    context: Context,
+    endpoint: FakeOpenAI,
+    *,
+    sessions: pl.DataFrame | None = None,
+    budget: Budget | None = None,
+    concurrency: int = 1,
+) -> dict[str, int]:
+    """Run the stage against the endpoint and return its counts."""
+    ready, model_judge = _ready(context, endpoint, concurrency)
+    return judge_by_model(ready, model_judge, sessions, budget)
+
+
+def _ready(context: Context, endpoint: FakeOpenAI, concurrency: int) -> tuple[Context, LLMJudge]:
+    section = JudgeConfig(
+        base_url=endpoint.base_url, model="scripted", max_retries=0, concurrency=concurrency
+    )
+    ready = replace(context, config=Config(judge=section))
+    return ready, make_model_judge(ready)
+
+
+def later(context: Context, days: int) -> Context:
+    moment = context.clock() + timedelta(days=days)
+    return replace(context, clock=lambda: moment)
+
+
+def judgements(context: Context, columns: str = "status, reason") -> Table:
+    sql = (
+        f"SELECT session_id, {columns} FROM judgements JOIN sessions USING (session_key) ORDER BY 1"
+    )
+    sql = sql.replace("reason", "judgements.reason")
+    with context.warehouse() as connection:
+        return query(connection, sql).rows()
+
+
+def kept(context: Context) -> int:
+    """Answers that wait for their verdict."""
+    with context.warehouse() as connection:
+        return int(query(connection, "SELECT count(*) FROM model_replies").item())
+
+
+def tasks(endpoint: FakeOpenAI) -> list[str]:
+    return [task_of(request) for request in endpoint.requests]
+
+
+def test_several_sessions_are_judged_at_once(context: Context) -> None:
+    with_sessions(context, 6)
+    with FakeOpenAI([find()] * 6, at_once=3) as endpoint:
+        counts = judge(context, endpoint, concurrency=3)
+    assert counts == {
+        "not_idle_yet": 0, "over_limit": 0, "over_budget": 0, "changed_meanwhile": 0, "judged": 6,
+        "moments": 0, "tokens_sent": 66, "tokens_cached": 18, "tokens_received": 42,
+        "cost_micro_usd": 0, "cost_unknown": 6, "answers_reused": 0,
+    }  # fmt: skip
+    assert endpoint.most_at_once == 3
+    assert judgements(context) == [(f"s{number}", "judged", None) for number in range(6)]
+    assert kept(context) == 0
+
+
+def test_answers_find_their_session_in_any_order(context: Context) -> None:
+    with_sessions(context, 3)
+    slow = replace(FOUND, delay_seconds=0.3)
+    whens = [
+        When(of("s0"), [slow]),
+        When(of("s0", "verify"), [HOLDS]),
+        When(of("s1"), [find()]),
+        When(of("s2"), [text("no JSON")]),
+        When(of("s2", "find again"), [FOUND]),
+        When(of("s2", "verify"), [verify((False, "low", 0.1))]),
+    ]
+    with FakeOpenAI(whens=whens) as endpoint:
+        judge(context, endpoint, concurrency=3)
+    scores = judgements(context, "judgements.friction_score, tokens_sent")
+    assert scores == [("s0", 0.9, 22), ("s1", 0.0, 11), ("s2", 0.0, 33)]
+
+
+PRICES = """
+as_of = 2026-09-01
+
+[[prices]]
+models = ["scripted"]
+from = 2026-01-01
+input = 1.0
+cached = 0.1
+output = 10.0
+source = "made up"
+checked = 2026-09-01
+"""
+
+
+def priced(context: Context, **judge: Any) -> Context:
+    """A home whose price table knows the model."""
+    (context.home.root / "prices.toml").write_text(PRICES)
+    config = {"prices": {"file": "prices.toml"}, "judge": {"model": "scripted"} | judge}
+    return replace(context, config=Config.model_validate(config))
+
+
+def test_tokens_and_money_are_kept_with_each_verdict(context: Context) -> None:
+    with_sessions(context, 2)
+    whens = [
+        When(of("s0"), [with_usage(find(), 1_000, 800, 100)]),
+        When(of("s1"), [with_usage(text("no"), 2_000, 0, 10)]),
+        When(of("s1", "find again"), [with_usage(find(), None)]),
+    ]
+    with FakeOpenAI(whens=whens) as endpoint:
+        home = priced(context, base_url=endpoint.base_url, max_retries=0)
+        judge_by_model(home, make_model_judge(home))
+    columns = "tokens_sent, tokens_cached, tokens_received, judgements.cost_usd"
+    # 200 new, 800 cached and 100 received; the second reports no usage: unknown, not nothing.
+    assert judgements(context, columns) == [
+        ("s0", 1_000, 800, 100, pytest.approx(200e-6 + 80e-6 + 1_000e-6)),
+        ("s1", 2_000, 0, 10, None),
+    ]
+
+
+def test_an_interrupted_session_goes_on_where_it_was(context: Context) -> None:
+    """The endpoint dies between find and verify: find is not paid for again."""
+    with_sessions(context, 1)
+    with FakeOpenAI([FOUND, failure(401), HOLDS]) as endpoint:
+        with pytest.raises(ModelError, match="401"):
+            judge(context, endpoint)
+        assert (judgements(context), kept(context)) == ([], 1)
+        counts = judge(context, endpoint)
+    assert tasks(endpoint) == ["find", "verify", "verify"]
+    assert (counts["judged"], counts["answers_reused"]) == (1, 1)
+    assert judgements(context, "tokens_sent, attempts") == [("s0", 22, 1)]
+    assert kept(context) == 0
+
+
+def test_a_limit_that_lasts_discards_nothing_of_the_others(context: Context) -> None:
+    """Calls on their way are waited for, and no more are made."""
+    with_sessions(context, 4)
+    whens = [
+        When(of("s0"), [replace(find(), delay_seconds=0.5)]),
+        When(of("s1"), [failure(429)]),
+        When(of("s2"), [replace(FOUND, delay_seconds=0.5)]),
+    ]
+    with FakeOpenAI(whens=whens) as endpoint, pytest.raises(ModelError, match="429"):
+        judge(context, endpoint, concurrency=3)
+    assert judgements(context) == [("s0", "judged", None)]
+    assert kept(context) == 1
+    rest = [
+        When(of("s1"), [find()]),
+        When(of("s2", "verify"), [HOLDS]),
+        When(of("s3"), [find()]),
+    ]
+    with FakeOpenAI(whens=rest) as endpoint:
+        judge(context, endpoint, concurrency=3)
+    assert judgements(context) == [(f"s{number}", "judged", None) for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ([refusal(), refusal()], "model answer: refusal"),
+        ([text("no"), text("[]")], "model answer: bad_json"),
+        ([FOUND, text("no"), text("no")], "model answer: bad_json"),
+        ([failure(500)], "model call failed"),
+        ([cut("whole")], "model call failed"),
+        ([FOUND, failure(500)], "model call failed"),
+    ],
+    ids=["refusal", "bad JSON", "bad verification", "500", "cut", "500 later"],
+)
+def test_what_cannot_be_judged_is_asked_anew_another_day(
+    context: Context, script: list[Answer], reason: str
+) -> None:
+    with_sessions(context, 1)
+    with FakeOpenAI([*script, find()]) as endpoint:
+        judge(context, endpoint)
+        assert judgements(context) == [("s0", "unscored", reason)]
+        assert kept(context) == 0
+        judge(context, endpoint)  # not again today
+        judge(later(context, 2), endpoint)
+    assert judgements(context) == [("s0", "judged", None)]
+    assert tasks(endpoint)[-1] == "find"
+
+
+def test_the_budget_ends_a_run_and_the_next_goes_on(context: Context) -> None:
+    with_sessions(context, 4)
+    costly = with_usage(find(), 3_000, 0, 100)
+    with FakeOpenAI([costly] * 4) as endpoint:
+        counts = judge(context, endpoint, budget=Budget(tokens=11_000), concurrency=4)
+        assert (counts["judged"], counts["over_budget"], counts["tokens_sent"]) == (2, 2, 6_000)
+        assert judgements(context) == [("s0", "judged", None), ("s1", "judged", None)]
+        judge(context, endpoint, concurrency=4)
+    assert len({_text(request) for request in endpoint.requests}) == 4
+
+
+def test_a_budget_that_ends_amid_a_session_keeps_its_answers(context: Context) -> None:
+    """Its first call took far more than it seemed to."""
+    with_sessions(context, 2)
+    costly = with_usage(FOUND, 9_000, 0, 900)
+    with FakeOpenAI([costly, HOLDS, find()]) as endpoint:
+        counts = judge(context, endpoint, budget=Budget(tokens=10_000))
+        assert (counts["over_budget"], kept(context), judgements(context)) == (2, 1, [])
+        judge(context, endpoint)
+    assert tasks(endpoint) == ["find", "verify", "find"]
+
+
+def test_sessions_are_judged_in_the_order_given(context: Context) -> None:
+    with_sessions(context, 4)
+    with FakeOpenAI([find()] * 3) as endpoint:
+        ready, model_judge = _ready(context, endpoint, 1)
+        waiting, _ = sessions_for_model(ready, model_judge.identity)
+        chosen = waiting.reverse().head(3)
+        judge_by_model(ready, model_judge, chosen)
+    assert [_text(asked).partition("part ")[2][:2] for asked in endpoint.requests] == [
+        "s3",
+        "s2",
+        "s1",
+    ]
+
+
+def test_a_session_that_grew_meanwhile_waits(context: Context) -> None:
+    with_sessions(context, 2)
+    with FakeOpenAI([find()]) as endpoint:
+        ready, model_judge = _ready(context, endpoint, 1)
+        waiting, _ = sessions_for_model(ready, model_judge.identity)
+        grown = waiting.with_columns(
+            content_hash=pl.when(pl.col("session_key").str.contains("s0"))
+            .then(pl.lit("older"))
+            .otherwise("content_hash")
+        )
+        counts = judge_by_model(ready, model_judge, grown)
+    assert (counts["judged"], counts["changed_meanwhile"], counts["over_budget"]) == (1, 1, 0)
+
+
+def test_a_session_that_is_not_quiet_yet_waits(context: Context) -> None:
+    with_sessions(context, 3)
+    soon = later(context, -30)
+    with FakeOpenAI([]) as endpoint:
+        _, model_judge = _ready(context, endpoint, 1)
+    early, left_out = sessions_for_model(soon, model_judge.identity)
+    assert (early.height, left_out) == (0, {"not_idle_yet": 3, "over_limit": 0})
+    chosen, left_out = sessions_for_model(context, model_judge.identity, 2)
+    assert (chosen.height, left_out) == (2, {"not_idle_yet": 0, "over_limit": 1})
+
+
+def test_answers_that_nothing_came_of_go_after_a_month(context: Context) -> None:
+    with_sessions(context, 1)
+    with FakeOpenAI([FOUND, failure(401), FOUND, failure(401)]) as endpoint:
+        for moment_ in (context, later(context, 31)):
+            with pytest.raises(ModelError):
+                judge(moment_, endpoint)
+    assert tasks(endpoint) == ["find", "verify", "find", "verify"]
+
+
+def test_a_limit_of_money_needs_a_price(context: Context) -> None:
+    unpriced = replace(
+        context, config=Config(judge=JudgeConfig(model="nobody-knows", budget_usd=1))
+    )
+    with pytest.raises(Exception, match=r"\[judge\] budget_usd: the price table has no price"):
+        make_budget(unpriced)
+    budget = make_budget(priced(context, budget_usd=2, budget_tokens=5), 7)
+    assert (budget.usd, budget.tokens) == (2, 7)
