@@ -161,7 +161,8 @@ def statement(identity: JudgeIdentity, known: _Known) -> str:
         few = figures.get("positives")
         if known.origin != "own" or few is None:
             return _NOT_MEASURED
-        return f"not measured: {few} of the {MIN_POSITIVES} labelled turns with it that it takes"
+        turns = "labelled turn" if few == 1 else "labelled turns"
+        return f"not measured: {few} {turns} with it, {MIN_POSITIVES} needed"
     value, *bounds = figures["kappa"]
     interval = f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else ""
     kind = "weighted kappa" if known.type == SEVERITY else "kappa"
@@ -171,13 +172,15 @@ def statement(identity: JudgeIdentity, known: _Known) -> str:
     }[known.origin]
     text = f"{kind} {value:.2f}{interval} on {on}"
     if known.identity and known.identity != identity:
-        text += f"; of another version: {identity_words(known.identity)}"
+        text += f"; of another version: {identity_words(known.identity, identity)}"
     return text
 
 
-def identity_words(identity: JudgeIdentity) -> str:
-    """`llm 1 with some-model, prompt 3f2a, rubric 1`"""
-    model = f" with {identity.model}" if identity.judge != "rules" else ""
-    prompt = f", prompt {identity.prompt_version}" if identity.prompt_version else ""
+def identity_words(identity: JudgeIdentity, other: JudgeIdentity | None = None) -> str:
+    """`llm 1 with some-model, prompt 3f2a, rubric 1`; rules' model only where it differs."""
+    differs = other is not None and other.model != identity.model
+    asks = identity.judge != "rules"
+    model = f" with {identity.model}" if asks or differs else ""
+    prompt = f", prompt {identity.prompt_version}" if asks else ""
     name = f"{identity.judge} {identity.judge_version}{model}{prompt}"
     return f"{name}, rubric {identity.rubric_version}"

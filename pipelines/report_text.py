@@ -126,9 +126,9 @@ def _feeling(report: Mapping[str, Any]) -> Iterator[str]:
             yield from _judge(said["any"])
             if "severity" in said:
                 yield from _judge(said["severity"], "severity")
-    for labels in dict.fromkeys(row["labels"] for row in report["accuracy"]):
-        if labels:
-            yield from _entry(f"judge measured against {labels}")
+    whole = [row["labels"] for row in report["accuracy"] if row["type"] == "any"]
+    for labels in dict.fromkeys(filter(None, whole)):
+        yield from _entry(f"judge measured against {labels}")
     yield from _audit(report)
 
 
@@ -159,22 +159,24 @@ def _audit(report: Mapping[str, Any]) -> Iterator[str]:
         return
     head = rows[0]
     yield from _entry(
-        f"audit     of {_plural(head['drawn'], 'session')} drawn at random {head['model']} judged "
-        f"{head['audited']}: its verdict is the reference, not the truth",
+        f"audit     {head['model']} judged {head['audited']} of "
+        f"{_plural(head['drawn'], 'session')} drawn at random; its verdict is the reference, "
+        "not the truth",
         2,
         12,
     )
     for row in rows:
-        yield from _entry(_audited(row), 12, 14)
+        yield from _entry(f"{row['level']}s: {_audited(row)}", 12, 14)
 
 
 def _audited(row: Mapping[str, Any]) -> str:
     if row["corrected_rate"] is None:
-        return f"{row['level']}s: {row['note']}"
-    found = f"the rules find {_estimate(row, 'recall')} of its friction"
-    rate = f"its rate would be {_estimate(row, 'corrected')}, the rules' is"
-    missed = row["note"] if row["recall"] is None else found
-    return f"{row['level']}s: {missed}; {rate} {100 * row['rules_rate']:.0f} %"
+        return str(row["note"])
+    rate = f"friction in {_estimate(row, 'corrected')} by its measure"
+    by_rules = f"{rate}, {100 * row['rules_rate']:.0f} % by the rules"
+    if row["recall"] is None:
+        return f"{by_rules}; {row['note']}"
+    return f"the rules find {_estimate(row, 'recall')} of what it calls friction; {by_rules}"
 
 
 def _estimate(row: Mapping[str, Any], figure: str) -> str:

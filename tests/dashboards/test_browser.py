@@ -145,6 +145,44 @@ def test_a_moment_tells_its_citation_when_pointed_at(
         page.screenshot(path=screenshots / "session-hover.png")
 
 
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("", ["Judge: kappa 0.67 [0.60, 0.73] on 609 labelled turns"]),
+        (
+            "session?session=atif:session-25",
+            [
+                "Judge of friction: kappa 0.67 [0.60, 0.73] on 609 labelled turns",
+                "Judge of delight: not measured: 17 labelled turns with it, 20 needed",
+            ],
+        ),
+        ("tasks", ["Judge: not measured: 9 labelled turns with it, 20 needed"]),
+    ],
+    ids=["overview", "session", "tasks"],
+)
+def test_the_judges_accuracy_is_visible_beside_its_figures(
+    browser: Browser,
+    published: Published,
+    screenshots: Path,
+    tmp_path: Path,
+    address: str,
+    wanted: list[str],
+) -> None:
+    with (
+        _serving(published.owner, tmp_path / "app.log") as served,
+        _page(browser, "light") as (page, wrong),
+    ):
+        page.goto(f"{served}/{address}")
+        _settle(page)
+        for words in wanted:
+            expect(page.get_by_text(words, exact=True).first).to_be_visible()
+        page.screenshot(
+            path=screenshots / f"accuracy-{address.partition('?')[0] or 'overview'}.png",
+            full_page=True,
+        )
+        assert wrong == []
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(
     browser: Browser, published: Published, screenshots: Path, tmp_path: Path
 ) -> None:

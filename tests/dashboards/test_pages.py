@@ -10,6 +10,9 @@ from streamlit.testing.v1 import AppTest
 from tests.dashboards.conftest import Published
 
 APP = Path(__file__).parents[2] / "dashboards" / "app.py"
+OF_ANOTHER_VERSION = (
+    "kappa 0.42 [0.22, 0.59] on 614 labelled turns; of another version: rules 0.9, rubric 1"
+)
 PAGES = ["overview", "session", "tasks"]
 
 pytestmark = pytest.mark.usefixtures("fresh_streamlit")
@@ -30,6 +33,10 @@ def _open(
     return app
 
 
+def _captions(app: AppTest) -> list[str]:
+    return [caption.value.replace("\\", "") for caption in app.caption]
+
+
 def _metrics(app: AppTest) -> list[tuple[str, str]]:
     return [(metric.label, metric.value) for metric in app.metric]
 
@@ -47,13 +54,24 @@ def test_overview_names_judge_rates_and_coverage(
         ("Judged", "40"),
         ("Could not be judged", "1"),
     ]
-    assert [caption.value for caption in app.caption[1:5]] == [
+    assert _captions(app)[1:7] == [
         "95 % interval 33 to 63 %, 19 of 40 judged sessions",
+        "Judge: kappa 0.67 [0.60, 0.73] on 609 labelled turns",
         "95 % interval 35 to 65 %, 20 of 40 judged sessions",
+        "Judge: not measured: 17 labelled turns with it, 20 needed",
         "of 42 sessions seen, 1 left out",
         "0 pending, 0 not judged yet",
     ]
-    sessions, files = (frame.value.to_numpy().tolist() for frame in app.dataframe)
+    types, sessions, files, quality = (frame.value.to_numpy().tolist() for frame in app.dataframe)
+    assert types == [
+        ["delight", "praise", "not measured: 5 labelled turns with it, 20 needed"],
+        ["friction", "error event", "not measured: 9 labelled turns with it, 20 needed"],
+        ["delight", "first attempt success", "not measured: 1 labelled turn with it, 20 needed"],
+        ["friction", "correction", "kappa 0.54 [0.45, 0.64] on 605 labelled turns"],
+        ["friction", "repeated rephrasing", OF_ANOTHER_VERSION],
+    ]
+    assert "Measured against labels of your own." in _captions(app)
+    assert len(quality) > 5
     assert sessions == [
         ["judged", "", 40],
         ["left out", "no turn of a person", 1],
@@ -102,6 +120,35 @@ def test_session_starts_at_the_one_with_most_friction(
         [6, "correction", "medium", "#/steps/6"],
         [6, "repeated_rephrasing", "low", "#/steps/6"],
     ]
+
+
+def test_every_figure_of_the_judge_on_the_session_page_has_its_accuracy(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.owner, "session")
+    friction, delight = (
+        "kappa 0.67 [0.60, 0.73] on 609 labelled turns",
+        "not measured: 17 labelled turns with it, 20 needed",
+    )
+    assert [said for said in _captions(app) if said.startswith(("Judge:", "Judge of"))] == [
+        f"Judge: {friction}",
+        f"Judge: {delight}",
+        f"Judge of friction: {friction}",
+        "Judge of friction, severity: weighted kappa 0.60 [0.53, 0.66] on 609 labelled turns",
+        f"Judge of delight: {delight}",
+    ]
+    assert app.dataframe[0].value[["type", "agreement with labels"]].to_numpy().tolist() == [
+        ["error_event", "not measured: 9 labelled turns with it, 20 needed"],
+        ["correction", "kappa 0.54 [0.45, 0.64] on 605 labelled turns"],
+        ["repeated_rephrasing", OF_ANOTHER_VERSION],
+    ]
+
+
+def test_a_team_sees_the_accuracy_too(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    captions = _captions(_open(monkeypatch, published.team))
+    assert "Judge: kappa 0.67 [0.60, 0.73] on 609 labelled turns" in captions
 
 
 def test_session_in_the_address_is_shown_whatever_the_filters(

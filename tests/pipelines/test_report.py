@@ -52,25 +52,34 @@ Coverage
 
 How sessions felt
   friction   48 % (95 % interval 33 to 63 %)   19 of 40 judged sessions
+      judge: kappa 0.67 [0.60, 0.73] on 609 labelled turns
+      severity: weighted kappa 0.60 [0.53, 0.66] on 609 labelled turns
   delight    50 % (95 % interval 35 to 65 %)   20 of 40 judged sessions
+      judge: not measured: 17 labelled turns with it, 20 needed
+  judge measured against labels of your own
   audit     what the rules miss is not measured: nothing was audited
 
 Top friction
   error_event             30 % (95 % interval 18 to 45 %)   12 of 40 sessions, 12 high
+      judge: not measured: 9 labelled turns with it, 20 needed
       - The agent's edit failed because the text to replace was not found.
         high, see atif:session-01 at #/steps/5; 12 sessions like it
   correction              18 % (95 % interval 9 to 32 %)    7 of 40 sessions
+      judge: kappa 0.54 [0.45, 0.64] on 605 labelled turns
       - The user corrected the agent's choice of approach.
         medium, see atif:session-00 at #/steps/6; 7 sessions like it
   repeated_rephrasing     10 % (95 % interval 4 to 23 %)    4 of 40 sessions
+      judge: kappa 0.42 [0.22, 0.59] on 614 labelled turns; of another version: rules 0.9, rubric 1
       - The user restated the same request for the third time.
         low, see atif:session-03 at #/steps/6; 4 sessions like it
 
 Delight
   praise                  32 % (95 % interval 20 to 48 %)   13 of 40 sessions
+      judge: not measured: 5 labelled turns with it, 20 needed
       - The user thanked the agent after the tests passed.
         medium, see atif:session-00 at #/steps/9; 13 sessions like it
   first_attempt_success   22 % (95 % interval 12 to 38 %)   9 of 40 sessions, 9 high
+      judge: not measured: 1 labelled turn with it, 20 needed
       - The agent's first attempt passed all tests.
         high, see atif:session-02 at #/steps/8; 9 sessions like it
 
@@ -82,6 +91,7 @@ Breaches
   error_event / edit_file / no_match, core 0.2.0+b7e1
       9 of 17 sessions (53 %), before 3 of 23 (13 %); rise +6 to +58 points, q = 0.0004;
         task-19c2e0aa
+      judge: not measured: 9 labelled turns with it, 20 needed
 
 Patch tasks
   task-19c2e0aa [proposed] Say what to do when an edit finds no match
@@ -107,7 +117,9 @@ def test_text_of_a_team_has_no_evidence_of_single_sessions(
     assert friction == [
         "Top friction",
         "  error_event             30 % (95 % interval 18 to 45 %)   12 of 40 sessions",
+        "      judge: not measured: 9 labelled turns with it, 20 needed",
         "  correction              18 % (95 % interval 9 to 32 %)    7 of 40 sessions",
+        "      judge: kappa 0.54 [0.45, 0.64] on 605 labelled turns",
         "  evidence of single sessions is not published in team mode",
         "",
     ]

@@ -128,6 +128,18 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "gate_results": {"status": "passed", "reason": "", "seconds": 0.5},
     "effects": {"measured_at": NOON},
+    "calibrations": {
+        "calibration_id": "c-1",
+        "measured_at": NOON,
+        "labels": "hash",
+        "judge": "rules",
+        "judge_version": "1",
+        "prompt_version": "none",
+        "model": "none",
+        "rubric_version": "1",
+        "polarity": "friction",
+        "type": "any",
+    },
 }
 
 
@@ -158,6 +170,7 @@ _JSON_COLUMNS = {
     ("facet_values", "value"),
     ("schema_proposals", "evidence"),
     ("patch_tasks", "task"),
+    ("calibrations", "figures"),
 }
 
 

@@ -64,6 +64,7 @@ def fill_warehouse(connection: duckdb.DuckDBPyConnection) -> None:
     _add_sources(connection)
     _add_patterns(connection)
     _add_task(connection)
+    _add_calibrations(connection)
     connection.execute("COMMIT")
 
 
@@ -191,3 +192,25 @@ def _add_task(connection: duckdb.DuckDBPyConnection) -> None:
     add(connection, "patch_tasks", task_id="task-0b7d1f03", state="failed", type="correction",
         title="Ask before choosing another approach", tool=None, error_class=None,
         task={"affected_sessions": ["s"] * 6})  # fmt: skip
+
+
+def _add_calibrations(connection: duckdb.DuckDBPyConnection) -> None:
+    """The owner's labels measure some types, one of them for an earlier version of the judge."""
+    whole = {"precision": [0.8, 0.74, 0.85], "recall": [0.72, 0.65, 0.78], "f1": [0.76, 0.7, 0.8],
+             "auroc": [0.91, 0.88, 0.94], "severity_weighted_kappa": [0.6, 0.53, 0.66]}  # fmt: skip
+    measured: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("1", "friction", "any", _kappa(609, 177, 0.67, 0.6, 0.73) | whole),
+        ("1", "friction", "error_event", _kappa(616, 9)),
+        ("1", "friction", "correction", _kappa(605, 129, 0.54, 0.45, 0.64)),
+        ("0.9", "friction", "repeated_rephrasing", _kappa(614, 22, 0.42, 0.22, 0.59)),
+        ("1", "delight", "any", _kappa(613, 17)),
+        ("1", "delight", "praise", _kappa(620, 5)),
+        ("1", "delight", "first_attempt_success", _kappa(620, 1)),
+    ]
+    for version, polarity, type_, figures in measured:
+        add(connection, "calibrations", calibration_id=f"c-{version}", judge_version=version,
+            polarity=polarity, type=type_, figures=figures)  # fmt: skip
+
+
+def _kappa(turns: int, positives: int, *kappa: float) -> dict[str, Any]:
+    return {"turns": turns, "positives": positives} | ({"kappa": list(kappa)} if kappa else {})
