@@ -52,6 +52,8 @@ class JudgeConfig(_Section):
     """Tokens that a run may send and receive; what it does not reach waits for the next run."""
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The same in money, by the price table; needs a price for the model."""
+    batch: bool = False
+    """Hand requests in through the endpoint's Batch API: answers within a day, often cheaper."""
 
 
 class EmbeddingConfig(_Section):

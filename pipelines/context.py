@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import duckdb
@@ -30,6 +30,11 @@ class Context:
     verb: str
     clock: Callable[[], datetime] = _utc_now
     progress: Progress = show_progress
+
+    def with_batch(self) -> "Context":
+        """The same with `[judge] batch = true`."""
+        judge = self.config.judge.model_copy(update={"batch": True})
+        return replace(self, config=self.config.model_copy(update={"judge": judge}))
 
     @contextmanager
     def warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:

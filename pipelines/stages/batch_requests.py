@@ -72,10 +72,9 @@ def failures_of(
 
 
 def pending_sessions(
-    connection: duckdb.DuckDBPyConnection, identity: JudgeIdentity, *, all_: bool = False
+    connection: duckdb.DuckDBPyConnection, identity: JudgeIdentity
 ) -> pl.DataFrame:
-    """Sessions of this judge whose batches are over, or all that are in one: as a frame of
-    `waiting_sessions`.
+    """Sessions of this judge whose batches are over, as a frame of `waiting_sessions`.
 
     Of a session that changed nothing is expected any more; one whose round is in several batches
     waits for all of them.
@@ -88,8 +87,8 @@ def pending_sessions(
         FROM sessions JOIN judgements AS known USING (session_key, content_hash)
         WHERE exclusion IS NULL AND known.status = 'pending'
           AND (judge, judge_version, prompt_version, model, rubric_version) = (?, ?, ?, ?, ?)
-          AND (? OR (session_key, content_hash) NOT IN (
-              SELECT (session_key, content_hash) FROM batch_requests WHERE status = 'waiting'))
+          AND (session_key, content_hash) NOT IN (
+              SELECT (session_key, content_hash) FROM batch_requests WHERE status = 'waiting')
         ORDER BY session_key
         """,
         [
@@ -98,8 +97,16 @@ def pending_sessions(
             identity.prompt_version,
             identity.model,
             identity.rubric_version,
-            all_,
         ],
+    )
+
+
+def sessions_in_batches(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """session_key of all sessions that are pending."""
+    return query(
+        connection,
+        "SELECT DISTINCT session_key FROM judgements SEMI JOIN sessions "
+        "USING (session_key, content_hash) WHERE status = 'pending' ORDER BY session_key",
     )
 
 
