@@ -36,7 +36,9 @@ class SelectConfig(_Section):
 class JudgeConfig(_Section):
     """Who judges; a model is used only where this says so or `--judge` does."""
 
-    judge: Literal["rules", "llm"] = "rules"
+    embeddings: bool = False
+    """The rules also know an English wish that is stated again in other words: slower."""
+    judge: Literal["rules", "llm", "cascade"] = "rules"
     base_url: str = "https://api.openai.com/v1"
     model: str = "gpt-5-mini"
     api_key_env: str = "OPENAI_API_KEY"
@@ -54,6 +56,10 @@ class JudgeConfig(_Section):
     """The same in money, by the price table; needs a price for the model."""
     batch: bool = False
     """Hand requests in through the endpoint's Batch API: answers within a day, often cheaper."""
+    audit_share: float = Field(default=0.2, ge=0, le=1)
+    """Of the cascade's tokens, the share for sessions drawn at random: they measure the rules."""
+    audit_seed: int = 0
+    """Another seed draws other sessions; what was measured with the one before is left out."""
 
 
 class EmbeddingConfig(_Section):

@@ -34,9 +34,16 @@ def judgements(context: Context) -> Mapping[str, int]:
     by_rules = judge_sessions(context, make_judge(context, "rules"))
     if context.config.judge.judge == "rules":
         return by_rules
-    from pipelines.stages.model_judgements import judge_by_model
+    judge, budget = judge_with_consent(context), make_budget(context)
+    if context.config.judge.judge == "cascade":
+        from pipelines.cascade import judge_by_cascade, plan_cascade
 
-    by_model = judge_by_model(context, judge_with_consent(context), budget=make_budget(context))
+        plan = plan_cascade(context, judge.identity, tokens=budget.tokens)
+        by_model = judge_by_cascade(context, judge, plan, budget)
+    else:
+        from pipelines.stages.model_judgements import judge_by_model
+
+        by_model = judge_by_model(context, judge, budget=budget)
     return {**by_rules, **{f"model_{name}": number for name, number in by_model.items()}}
 
 

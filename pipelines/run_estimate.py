@@ -20,7 +20,7 @@ _SHARE_VERIFIED = 0.5
 """Of windows in which something is found, to be read once more."""
 
 # As judges/transcript.py cuts a step: what is left out of a long text is not sent.
-_BYTES = f"""
+SESSION_BYTES = f"""
 SELECT session_key, count(*) * {_STEP_BYTES} + sum(
            least(strlen(text), {MAX_TEXT_CHARS})
          + least(strlen(tool_calls), calls * {MAX_RESULT_CHARS + _CALL_BYTES})
@@ -71,11 +71,12 @@ def estimate_run(context: Context, sessions: pl.DataFrame, budget: Budget) -> Ru
 def estimated_calls(context: Context, sessions: pl.DataFrame) -> list[Tokens]:
     """The mean call on each window of `sessions`; a session takes at least one."""
     with context.warehouse() as connection:
-        rows = query(connection, _BYTES, [sessions["session_key"].to_list()])
-    return [call for size in rows["bytes"] for call in _calls(int(size))]
+        rows = query(connection, SESSION_BYTES, [sessions["session_key"].to_list()])
+    return [call for size in rows["bytes"] for call in calls_of(int(size))]
 
 
-def _calls(size: int) -> list[Tokens]:
+def calls_of(size: int) -> list[Tokens]:
+    """The mean call on each window of a session of `size` bytes."""
     windows = max(1, ceil(size / WINDOW_CHARS))
     sent = (size / windows + _LEADING_BYTES) * (1 + _SHARE_VERIFIED) / BYTES_PER_TOKEN
     received = RECEIVED_A_CALL * (1 + _SHARE_VERIFIED)

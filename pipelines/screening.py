@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import duckdb
 import orjson
+import polars as pl
 
 from judges.cascade import expected_change
 from judges.verdict import JudgeIdentity
 from pipelines.context import Context
-from pipelines.warehouse import query
+from pipelines.run_estimate import SESSION_BYTES, calls_of
+from pipelines.warehouse import query, replace_rows
 
 
 class Verdicts(NamedTuple):
@@ -93,33 +95,30 @@ def quiet_since(context: Context) -> datetime:
 def reading_sizes(
     connection: duckdb.DuckDBPyConnection, session_keys: Sequence[str]
 ) -> dict[str, int]:
-    """About how many tokens a model would be sent of each session; each content is sized once.
-
-    See docs/judges.md, "Cascade", for how near this comes to the requests that are really made.
-    """
-    connection.execute(_SIZES, [list(session_keys)])
+    """About how many tokens each session takes, sent and received; each content is sized once."""
+    _size_unsized(connection, session_keys)
     rows = query(
         connection,
-        "SELECT session_key, tokens FROM reading_sizes WHERE session_key IN (SELECT unnest(?))",
+        "SELECT session_key, bytes FROM reading_sizes WHERE session_key IN (SELECT unnest(?))",
         [list(session_keys)],
     )
-    return dict.fromkeys(session_keys, 0) | dict(rows.iter_rows())
+    tokens = {
+        key: sum(t.input + t.output for t in calls_of(size)) for key, size in rows.iter_rows()
+    }
+    return dict.fromkeys(session_keys, 0) | tokens
 
 
-# Texts count as far as they are sent (judges/transcript.py cuts longer ones), four characters a
-# token; the find pass sends all of it and verify about half of it again, each with the prompt.
-_SIZES = """
-INSERT OR REPLACE INTO reading_sizes BY NAME
-SELECT session_key, content_hash, 4000 + sum(
-    40 + least(length(text), 4000)
-    + least(length(tool_calls), 1280 * coalesce(calls, 0))
-    + least(length(observations), 1300 * greatest(coalesce(calls, 0), 1))) * 3 // 8 AS tokens
-FROM steps JOIN sessions USING (session_key)
-WHERE session_key IN (SELECT unnest(?)) AND NOT is_copied_context
-  AND NOT EXISTS (FROM reading_sizes AS known WHERE known.session_key = sessions.session_key
-                  AND known.content_hash = sessions.content_hash)
-GROUP BY session_key, content_hash
-"""
+def _size_unsized(connection: duckdb.DuckDBPyConnection, session_keys: Sequence[str]) -> None:
+    """Keep the bytes of sessions that have grown or are new: their text is read this once."""
+    unsized = query(
+        connection,
+        "SELECT session_key, content_hash FROM sessions ANTI JOIN reading_sizes "
+        "USING (session_key, content_hash) WHERE session_key IN (SELECT unnest(?))",
+        [list(session_keys)],
+    )
+    sizes = query(connection, SESSION_BYTES, [unsized["session_key"].to_list()])
+    sized = unsized.join(sizes.select("session_key", "bytes"), on="session_key")
+    replace_rows(connection, "reading_sizes", sized.cast({"bytes": pl.Int64}))
 
 
 def _seen(row: Mapping[str, Any]) -> Seen:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agent_core.errors import BadInputError, NotBuiltError, NotJudgedError
+from agent_core.errors import BadInputError, NotJudgedError
 from pipelines.cli.options import Options, ask_consent, options, print_report
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from pipelines.budget import Budget
     from pipelines.context import Context
 
 _PATHS = typer.Argument(help="Files or folders with logs.", show_default=False)
@@ -74,28 +77,37 @@ def judge(
     context: typer.Context,
     judge_name: Annotated[
         Literal["rules", "llm", "cascade"] | None,
-        typer.Option("--judge", help="Who judges (cascade: not built yet)."),
+        typer.Option("--judge", help="Who judges; cascade: rules all, a model what pays most."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Judge at most so many.")] = None,
     budget_tokens: Annotated[
         int | None, typer.Option(min=1, help="Let a model send and receive at most so many.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to send text to the model.")] = False,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Use the Batch API: hand in, collect, go on.")
+    ] = False,
 ) -> None:
     """Judge the sessions that have no verdict yet."""
     from pipelines import loop
 
     given = options(context)
     prepared = given.context("judge")
+    prepared = prepared.with_batch() if batch else prepared
     name = judge_name or prepared.config.judge.judge
     if name == "cascade":
-        raise NotBuiltError("the cascade is not built yet; use --judge rules or --judge llm")
-    if name == "llm":
+        counts = _judge_by_cascade(given, prepared, limit, budget_tokens, yes=yes)
+    elif name == "llm":
         counts = _judge_by_model(given, prepared, limit, budget_tokens, yes=yes)
-    elif budget_tokens is not None:
-        raise BadInputError("--budget-tokens: the rules send nothing; use it with --judge llm")
+    elif budget_tokens is not None or batch:
+        raise BadInputError(
+            f"{'--batch' if batch else '--budget-tokens'}: the rules send nothing; use it with "
+            "--judge llm or cascade"
+        )
     else:
         counts = _judge_by_rules(prepared, limit)
+    if prepared.config.judge.batch and name != "rules":
+        _say_what_is_open(given, prepared)
     loop.run_stages(prepared, loop.moments)
     given.print({"judged": 0, **counts})
     if counts.get("unscored"):
@@ -126,24 +138,66 @@ def _judge_by_model(
 ) -> dict[str, int]:
     from pipelines import loop
     from pipelines.judging import make_budget, make_model_judge
-    from pipelines.run_estimate import estimate_run
     from pipelines.runs import run_stage
     from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
 
-    config = prepared.config.judge
     judge_ = make_model_judge(prepared)  # first: without a key there is nothing to ask
     budget = make_budget(prepared, budget_tokens)
     loop.run_stages(prepared, loop.sessions)
     chosen, left_out = sessions_for_model(prepared, judge_.identity, limit)
-    if chosen.height:
-        words = estimate_run(prepared, chosen, budget).words()
-        ask_consent(words, config.base_url, yes=yes or config.consent)
-        given.say(f"Sending {words}, secrets redacted, to {config.base_url}")
+    _agree(given, prepared, chosen, budget, yes=yes)
     return run_stage(
         prepared,
         "judgements",
         lambda: {**left_out, **judge_by_model(prepared, judge_, chosen, budget)},
     )
+
+
+def _judge_by_cascade(
+    given: Options,
+    prepared: "Context",
+    limit: int | None,
+    budget_tokens: int | None,
+    *,
+    yes: bool,
+) -> dict[str, int]:
+    from pipelines.cascade import judge_by_cascade, plan_cascade
+    from pipelines.judging import make_budget, make_model_judge
+    from pipelines.runs import run_stage
+
+    judge_ = make_model_judge(prepared)
+    budget = make_budget(prepared, budget_tokens)
+    by_rules = _judge_by_rules(prepared, None)
+    plan = plan_cascade(prepared, judge_.identity, tokens=budget.tokens, limit=limit)
+    _agree(given, prepared, plan.order, budget, yes=yes)
+    counts = run_stage(
+        prepared, "cascade", lambda: judge_by_cascade(prepared, judge_, plan, budget)
+    )
+    return {"judged_by_rules": by_rules.get("judged", 0), **counts}
+
+
+def _agree(
+    given: Options, prepared: "Context", chosen: "pl.DataFrame", budget: "Budget", *, yes: bool
+) -> None:
+    """Say what is to be sent, and ask before anything is; raises BadInputError without a yes."""
+    from pipelines.run_estimate import estimate_run
+
+    config = prepared.config.judge
+    if config.batch:
+        from pipelines.batch_judging import with_sessions_in_batches
+
+        chosen = with_sessions_in_batches(prepared, chosen)
+    if chosen.height:
+        words = estimate_run(prepared, chosen, budget).words()
+        ask_consent(words, config.base_url, yes=yes or config.consent)
+        given.say(f"Sending {words}, secrets redacted, to {config.base_url}")
+
+
+def _say_what_is_open(given: Options, prepared: "Context") -> None:
+    from pipelines.batch_judging import open_batches_in_words
+
+    for line in open_batches_in_words(prepared):
+        given.say(line)
 
 
 def evolve(context: typer.Context) -> None:

@@ -17,8 +17,8 @@ CREATE TABLE audits (
     figures JSON NOT NULL             -- AuditFigures of pipelines/audit.py
 );
 
-CREATE TABLE reading_sizes (          -- about what a model would be sent of a session
+CREATE TABLE reading_sizes (          -- of what a model would be sent of a session
     session_key VARCHAR PRIMARY KEY,
     content_hash VARCHAR NOT NULL,
-    tokens BIGINT NOT NULL
+    bytes BIGINT NOT NULL
 );
