@@ -22,7 +22,7 @@ MAX_TEXT_CHARS = 4_000
 """Of one text of the person or the agent; the middle of a longer one is left out, and said so."""
 MAX_RESULT_CHARS = 1_200
 
-_OVERLAP_SHARE = 4
+OVERLAP_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def windows(
     cut: list[Sequence[NumberedStep]] = []
     new = 0
     while new < len(steps):
-        start = _overlap_start(steps, new, budget // _OVERLAP_SHARE, overlap)
+        start = _overlap_start(steps, new, budget // OVERLAP_SHARE, overlap)
         while start < new and _window_end(steps, start, budget) <= new:
             start += 1  # the next step is so long that the overlap has to give way
         end = _window_end(steps, start, budget)
@@ -61,9 +61,14 @@ def windows(
 
 def as_data(steps: Sequence[NumberedStep], session: Session, salt: bytes) -> str:
     """The steps between two marker lines that only who knows the salt can write."""
+    return delimited([step.line for step in steps], session, salt)
+
+
+def delimited(lines: Sequence[str], session: Session, salt: bytes) -> str:
+    """Lines of JSON between the session's marker lines."""
     digest = hmac.new(salt, f"data:{session.key}".encode(), hashlib.sha256).hexdigest()[:16]
-    lines = "\n".join(step.line for step in steps)
-    return f"===== data {digest} begins =====\n{lines}\n===== data {digest} ends ====="
+    data = "\n".join(lines)
+    return f"===== data {digest} begins =====\n{data}\n===== data {digest} ends ====="
 
 
 def session_texts(session: Session) -> list[str]:

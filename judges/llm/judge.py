@@ -19,12 +19,12 @@ from judges.rules.moments import MomentMaker
 from judges.rules.scoring import shipped_weights
 from judges.rules.vocabulary import KNOWN_TOOLS
 from judges.rules.wording import Scene, summary
-from judges.transcript import WINDOW_CHARS, numbered_steps, session_texts, windows
+from judges.transcript import WINDOW_CHARS, numbered_steps, session_names, session_texts, windows
 from judges.verdict import JudgeIdentity, Judgement, Moment, TurnScore
 
 LLM_VERSION = "2"
 
-Privacy = Callable[[Iterable[str], frozenset[str]], PrivacyFilter]
+Privacy = Callable[[Iterable[str], frozenset[str], Iterable[str]], PrivacyFilter]
 
 
 def drive(judging: Judging, answer: Callable[[ModelRequest], Answer]) -> Judgement:
@@ -111,7 +111,9 @@ class LLMJudge:
     def _reading(self, session: Session, spent: Spent) -> Reading:
         allowed = KNOWN_TOOLS | self._target_tools
         names = (*self._rubric.names("friction"), *self._rubric.names("delight"))
-        privacy = self._privacy(session_texts(session), allowed | frozenset(names))
+        privacy = self._privacy(
+            session_texts(session), allowed | frozenset(names), session_names(session)
+        )
         return Reading(session, numbered_steps(session), read_scenes(session), privacy, spent)
 
     def _judged(self, reading: Reading) -> Judging:
@@ -151,7 +153,7 @@ class LLMJudge:
 
     def _rewritten(self, reading: Reading, asked: Sequence[tuple[str, str]]) -> Round[list[str]]:
         """One attempt; where it fails, empty texts, which the templates replace."""
-        question = self._passes.rewriting(asked)
+        question = self._passes.rewriting(reading.session, asked)
         try:
             (reply,) = yield from call([question.request], reading.spent)
             return question.read(reply)

@@ -1,10 +1,12 @@
 """The passes over a session: find moments in each window, then verify them against its steps."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from agent_core.model import ChatMessage
+from agent_core.redaction import redact_secrets, visible
 from agent_core.session import Session
 from judges.llm.reading import Reading
 from judges.llm.request import ModelRequest
@@ -21,7 +23,7 @@ from judges.replies import (
     rewrite_schema,
 )
 from judges.rubric import Rubric
-from judges.transcript import NumberedStep, as_data
+from judges.transcript import NumberedStep, as_data, delimited
 
 _CONTEXT_STEPS = 6
 """Steps around a moment that the verify pass has to see."""
@@ -69,9 +71,13 @@ class Passes:
         ]
         return _merged(held)
 
-    def rewriting(self, asked: Sequence[tuple[str, str]]) -> Question[list[str]]:
-        """The question for other words in place of `asked`: pairs of a text and its fault."""
-        listed = "\n".join(f"{n}. ({why}) {text}" for n, (text, why) in enumerate(asked, start=1))
+    def rewriting(self, session: Session, asked: Sequence[tuple[str, str]]) -> Question[list[str]]:
+        """The question for other words in place of `asked`: pairs of a text and its fault.
+
+        A text that was turned down may hold what somebody planted in the session: it is data.
+        """
+        lines = [_rewritten_line(n, text, why) for n, (text, why) in enumerate(asked, start=1)]
+        listed = delimited(lines, session, self.salt)
         messages = (
             ChatMessage("system", prompt("rewrite", self.rubric)),
             ChatMessage("user", listed),
@@ -141,3 +147,8 @@ def _merged(moments: Sequence[FoundMoment]) -> list[FoundMoment]:
     for moment in sorted(moments, key=lambda m: m.confidence):
         best[moment.polarity, moment.type, moment.step] = moment
     return sorted(best.values(), key=lambda m: (m.step, m.polarity != "friction", m.type))
+
+
+def _rewritten_line(number: int, text: str, fault: str) -> str:
+    said = {"number": number, "fault": fault, "text": redact_secrets(visible(text))}
+    return json.dumps(said, ensure_ascii=False)
