@@ -6,7 +6,13 @@ from math import ceil, inf
 import polars as pl
 
 from agent_core.session import Tokens
-from judges.transcript import MAX_RESULT_CHARS, MAX_TEXT_CHARS, WINDOW_CHARS
+from judges.transcript import (
+    MAX_RESULT_CHARS,
+    MAX_TEXT_CHARS,
+    OVERLAP_SHARE,
+    OVERLAP_STEPS,
+    WINDOW_CHARS,
+)
 from pipelines.budget import Budget
 from pipelines.context import Context
 from pipelines.token_rates import BYTES_PER_TOKEN, RECEIVED_A_CALL
@@ -21,7 +27,7 @@ _SHARE_VERIFIED = 0.5
 
 # As judges/transcript.py cuts a step: what is left out of a long text is not sent.
 SESSION_BYTES = f"""
-SELECT session_key, count(*) * {_STEP_BYTES} + sum(
+SELECT session_key, count(*) AS steps, count(*) * {_STEP_BYTES} + sum(
            least(strlen(text), {MAX_TEXT_CHARS})
          + least(strlen(tool_calls), calls * {MAX_RESULT_CHARS + _CALL_BYTES})
          + least(strlen(observations),
@@ -72,12 +78,18 @@ def estimated_calls(context: Context, sessions: pl.DataFrame) -> list[Tokens]:
     """The mean call on each window of `sessions`; a session takes at least one."""
     with context.warehouse() as connection:
         rows = query(connection, SESSION_BYTES, [sessions["session_key"].to_list()])
-    return [call for size in rows["bytes"] for call in calls_of(int(size))]
+    sizes = rows.select("bytes", "steps").iter_rows()
+    return [call for size, steps in sizes for call in calls_of(int(size), steps)]
 
 
-def calls_of(size: int) -> list[Tokens]:
-    """The mean call on each window of a session of `size` bytes."""
-    windows = max(1, ceil(size / WINDOW_CHARS))
-    sent = (size / windows + _LEADING_BYTES) * (1 + _SHARE_VERIFIED) / BYTES_PER_TOKEN
+def calls_of(size: int, steps: int = 1) -> list[Tokens]:
+    """The mean call on each window of a session of `size` bytes in `steps`.
+
+    A window repeats the end of the one before: as much as it may, where nobody counted the steps.
+    """
+    overlap = min(OVERLAP_STEPS * size / steps, WINDOW_CHARS / OVERLAP_SHARE)
+    windows = max(1, ceil((size - overlap) / (WINDOW_CHARS - overlap)))
+    data = (size + (windows - 1) * overlap) / windows
+    sent = (data + _LEADING_BYTES) * (1 + _SHARE_VERIFIED) / BYTES_PER_TOKEN
     received = RECEIVED_A_CALL * (1 + _SHARE_VERIFIED)
     return [Tokens(input=round(sent), output=round(received))] * windows

@@ -24,6 +24,7 @@ from judges.verdict import Judgement, TurnScore
 from tests.fake_openai import Answer, FakeOpenAI, failure, json_text, raw, refusal, text
 from tests.judges.answers import CITATION, SUMMARY, find, moment, verify
 from tests.judges.build import agent, edited, person, ran, session
+from tests.judges.nobody import Nobody
 
 PLAIN = session(
     person("Please add a retry option to the download command."),
@@ -242,7 +243,7 @@ def test_a_purged_session_costs_nothing() -> None:
 def test_judging_calls_nobody_and_asks_in_rounds() -> None:
     """Both windows at once, then repairs of what is unusable alone, then both verified at once."""
     steps = [person("x " * 100) if n % 2 else agent("y " * 100) for n in range(1, 9)]
-    judging = LLMJudge(_Nobody(), salt=b"salt", window_chars=1_300).judging(session(*steps))
+    judging = LLMJudge(Nobody(), salt=b"salt", window_chars=1_300).judging(session(*steps))
     found = next(judging)
     repaired = judging.send([ModelReply("no JSON"), _reply(find(moment(step=7)))])
     verified = judging.send([_reply(find(moment(step=1)))])
@@ -256,22 +257,13 @@ def test_judging_calls_nobody_and_asks_in_rounds() -> None:
 
 def test_one_failed_call_of_a_round_is_unscored_and_the_rest_is_counted() -> None:
     steps = [person("x " * 100) if n % 2 else agent("y " * 100) for n in range(1, 9)]
-    judging = LLMJudge(_Nobody(), salt=b"salt", window_chars=1_300).judging(session(*steps))
+    judging = LLMJudge(Nobody(), salt=b"salt", window_chars=1_300).judging(session(*steps))
     next(judging)
     with pytest.raises(StopIteration) as done:
         judging.send([ModelReplyError("cut"), _reply(find())])
     judgement = done.value.value
     assert (judgement.status, judgement.reason) == ("unscored", "model call failed")
     assert (judgement.tokens_sent, judgement.tokens_received) == (11, 7)
-
-
-class _Nobody:
-    """A model that must not be called."""
-
-    name = "m"
-
-    def __call__(self, *_: Any, **__: Any) -> ModelReply:
-        raise AssertionError("judging makes no calls")
 
 
 def _reply(answer: Answer) -> ModelReply:
