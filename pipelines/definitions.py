@@ -1,9 +1,11 @@
-"""Dagster definitions: the stages as assets, a daily schedule, a sensor for new logs, checks.
+"""Dagster definitions: the stages as assets, a daily schedule, sensors for new logs and for
+batches of a model that have ended, checks.
 
 The home is named by SIGNALS_HOME. Steps run in one process, one after the other: the warehouse
 has one writer.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from pydantic import Field
 
 from agent_core.errors import BadInputError
 from pipelines import loop
+from pipelines.batch_polling import poll_batches
 from pipelines.config import load_config
 from pipelines.context import Context
 from pipelines.home import Home
@@ -128,10 +131,17 @@ def coverage_adds_up(
 run_job = dg.define_asset_job(
     JOB_NAME, selection=dg.AssetSelection.all(), description="The whole loop, once."
 )
+BATCHES_JOB_NAME = "signals_batches"
+batches_job = dg.define_asset_job(
+    BATCHES_JOB_NAME,
+    selection=dg.AssetSelection.assets("judgements").downstream(),
+    description="Collects the batches that have ended, and goes on from there.",
+)
 _ATTEMPTS = 3
 _DEAD_AFTER = timedelta(hours=12)
 _SENSOR_TAG, _RUN_KEY_TAG = "dagster/sensor_name", "dagster/run_key"
 _FAILED = [dg.DagsterRunStatus.FAILURE]
+_ENDED = [*_FAILED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED]
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
@@ -148,23 +158,23 @@ daily = dg.ScheduleDefinition(
 
 
 class _Asked(NamedTuple):
-    """What the sensor asked for last: its cursor."""
+    """What a sensor asked for last: its cursor."""
 
-    listing: str
+    seen: str
     attempt: int
 
     @classmethod
     def of(cls, cursor: str | None) -> Self:
-        listing, _, attempt = (cursor or "").partition(" ")
-        return cls(listing, int(attempt) if attempt.isdecimal() else 1)
+        seen, _, attempt = (cursor or "").partition(" ")
+        return cls(seen, int(attempt) if attempt.isdecimal() else 1)
 
     @property
     def cursor(self) -> str:
-        return f"{self.listing} {self.attempt}"
+        return f"{self.seen} {self.attempt}"
 
     @property
     def run_key(self) -> str:
-        return f"{self.listing}-{self.attempt}"
+        return f"{self.seen}-{self.attempt}"
 
 
 @dg.sensor(
@@ -187,14 +197,48 @@ def new_logs(
         found = find_files(log_folders(load_config(home.config).sources, home.sessions))
     except BadInputError as error:
         return dg.SkipReason(str(error))
-    last, listing = _Asked.of(context.cursor), fingerprint(found)
-    asked = _Asked(listing, 1)
-    if listing == last.listing:
-        if not _runs(context.instance, _FAILED, {_RUN_KEY_TAG: last.run_key}):
-            return dg.SkipReason(f"nothing new in {len(found)} files")
+    nothing_new = f"nothing new in {len(found)} files"
+    return _ask_once(context, fingerprint(found), nothing_new, "files", again_after=_FAILED)
+
+
+@dg.sensor(
+    job=batches_job,
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def batches_done(
+    context: dg.SensorEvaluationContext, signals: SignalsHome
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a run when a batch has ended; reads the home's state and asks the endpoint.
+
+    Once for what has ended; where a run has left it open it is asked for three times in all.
+    """
+    if unfinished := _runs(context.instance, _UNFINISHED, {_SENSOR_TAG: "batches_done"}):
+        return dg.SkipReason(f"run {unfinished[0].run_id} has not ended yet")
+    polled = poll_batches(Home(Path(signals.home).expanduser()).prepare())
+    if not polled.ended:
+        return dg.SkipReason(polled.words)
+    ended = hashlib.sha256("\n".join(sorted(polled.ended)).encode()).hexdigest()
+    # A run that could not reach the endpoint ends well, and the batch is open as before.
+    return _ask_once(context, ended, "a run was asked for", "batches", again_after=_ENDED)
+
+
+def _ask_once(
+    context: dg.SensorEvaluationContext,
+    seen: str,
+    nothing_new: str,
+    what: str,
+    *,
+    again_after: list[dg.DagsterRunStatus],
+) -> dg.SensorResult | dg.SkipReason:
+    """A run for what is `seen`, unless one was asked for that did not end in `again_after`."""
+    last, asked = _Asked.of(context.cursor), _Asked(seen, 1)
+    if seen == last.seen:
+        if not _runs(context.instance, again_after, {_RUN_KEY_TAG: last.run_key}):
+            return dg.SkipReason(nothing_new)
         if last.attempt >= _ATTEMPTS:
-            return dg.SkipReason(f"{_ATTEMPTS} runs on these files failed; see their logs")
-        asked = _Asked(listing, last.attempt + 1)
+            return dg.SkipReason(f"{_ATTEMPTS} runs on these {what} failed; see their logs")
+        asked = _Asked(seen, last.attempt + 1)
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=asked.run_key)], cursor=asked.cursor)
 
 
@@ -212,9 +256,9 @@ def build_definitions(home: str | dg.EnvVar) -> dg.Definitions:
     return dg.Definitions(
         assets=_ASSETS,
         asset_checks=[each_step_counts_once, moments_point_at_steps, coverage_adds_up],
-        jobs=[run_job],
+        jobs=[run_job, batches_job],
         schedules=[daily],
-        sensors=[new_logs],
+        sensors=[new_logs, batches_done],
         resources={"signals": SignalsHome(home=home)},
         executor=dg.in_process_executor,
     )
