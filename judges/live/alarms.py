@@ -72,10 +72,11 @@ def signs_in_segment(
 ) -> Iterator[Sign]:
     """What shows while the agent works, before the person speaks."""
     run = error_run(view)
-    if run is not None and not run.mended and run.times >= RUN:
-        yield Sign("error_run", run.times, run)
-    if (repeated := _most_repeated(view.calls)) and repeated.times >= RUN:
+    repeated = _most_repeated(view.calls)
+    if repeated is not None and repeated.times >= RUN:  # says more than that the tool fails
         yield Sign("repeated_call", repeated.times, repeated)
+    elif run is not None and not run.mended and run.times >= RUN:
+        yield Sign("error_run", run.times, run)
     if present(found, "rereads"):
         yield Sign("lost_context", 1)
     if present(found, "stopped"):

@@ -32,10 +32,16 @@ class LiveRules:
     That is at the next turn of the person: how the agent takes a turn is evidence of it.
     """
 
-    def __init__(self, salt: bytes, *, target_tools: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        salt: bytes,
+        *,
+        is_autonomous: bool = False,
+        target_tools: frozenset[str] = frozenset(),
+    ) -> None:
         self._weights = shipped_weights()
         self._maker = MomentMaker(load_rubric(), self._weights, salt, target_tools)
-        self._window = Window()
+        self._window = Window(is_autonomous=is_autonomous)
         self._turn = 0
 
     def observe(self, step: Step) -> SegmentVerdict | None:
