@@ -124,27 +124,6 @@ def test_an_endpoint_that_cannot_be_used_stops_the_run(context: Context, tmp_pat
     assert list(export_rows(context, "judgements")) == []
 
 
-def test_what_was_paid_for_is_kept_when_the_endpoint_dies(context: Context, tmp_path: Path) -> None:
-    for number in range(5):
-        name = f"s{number}"
-        write_log(tmp_path / "logs" / f"{name}.jsonl", said(name, f"{name}-1", 0, "Go."),
-                  answered(name, f"{name}-2", 1, "Gone."))  # fmt: skip
-    ingest(context, [tmp_path / "logs"])
-    summarise_sessions(context)
-
-    def dies(session: Session, identity: JudgeIdentity) -> Judgement:
-        if session.session_id == "s3":
-            raise ModelError("http://127.0.0.1:9: not reachable")
-        return _finds("paid")(session, identity)
-
-    with pytest.raises(ModelError):
-        judge_sessions(context, _Judge(dies, _MODEL), is_paid=True)
-    assert [row["session_id"] for row in export_rows(context, "judgements")] == ["s0", "s1", "s2"]
-    again = _Judge(_finds("paid"), _MODEL)
-    judge_sessions(context, again, is_paid=True)
-    assert again.asked == ["s3", "s4"]
-
-
 def test_a_session_that_grows_while_it_is_judged_is_judged_again(
     context: Context, tmp_path: Path
 ) -> None:
@@ -174,22 +153,31 @@ def test_what_is_not_summarised_yet_is_not_judged(context: Context, tmp_path: Pa
     assert judge.asked == []
 
 
-def test_tokens_of_every_attempt_add_up(context: Context, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("costs", "total"),
+    [((0.5, 0.25), 0.75), ((None, 0.25), None), ((0.5, None), None)],
+    ids=["known", "first unknown", "second unknown"],
+)
+def test_tokens_and_money_of_every_attempt_add_up(
+    context: Context, tmp_path: Path, costs: tuple[float | None, ...], total: float | None
+) -> None:
+    left = iter(costs)
+
     def refuses(session: Session, identity: JudgeIdentity) -> Judgement:
-        return Judgement(session.key, identity, "unscored", reason="refused", tokens_sent=1000)
+        return Judgement(session.key, identity, "unscored", reason="model answer: refusal",
+                         tokens_sent=1000, tokens_cached=300, tokens_received=20,
+                         cost_usd=next(left))  # fmt: skip
 
     _ingest(context, tmp_path / "logs")
     for days in (0, 2):
-        judge_sessions(_at(context, timedelta(days=days)), _Judge(refuses, _MODEL), is_paid=True)
-    assert [row["tokens_sent"] for row in export_rows(context, "judgements")] == [2000]
-
-
-def test_a_paid_judge_waits_until_a_session_is_idle(context: Context, tmp_path: Path) -> None:
-    _ingest(context, tmp_path / "logs")
-    judge = _Judge(_finds("x"), _MODEL)
-    soon = _at(context, -timedelta(days=30, hours=1))
-    assert judge_sessions(soon, judge, is_paid=True)["not_idle_yet"] == 1
-    assert judge_sessions(context, judge, is_paid=True)["judged"] == 1
+        judge_sessions(_at(context, timedelta(days=days)), _Judge(refuses, _MODEL))
+    with context.warehouse() as connection:
+        rows = query(
+            connection,
+            "SELECT attempts, tokens_sent, tokens_cached, tokens_received, cost_usd "
+            "FROM judgements",
+        ).rows()
+    assert rows == [(2, 2000, 600, 40, total)]
 
 
 def test_exports_are_keyed_by_the_logs_own_ids(context: Context, tmp_path: Path) -> None:
