@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from judges.rules.evidence import present
+from judges.rules.session_score import SessionScore
 from judges.rules.view import SegmentView
 from judges.rules.wording import Scene
 from judges.verdict import Moment
@@ -35,8 +36,12 @@ def intent(views: Sequence[SegmentView]) -> str:
     return next((name for name, pattern in _INTENTS if pattern.search(text)), "unclear")
 
 
-def outcome(scenes: Sequence[Scene], moments: Sequence[Moment]) -> str:
-    """success, partial, abandoned or unclear, from how the session ends."""
+def outcome(scenes: Sequence[Scene], moments: Sequence[Moment], score: SessionScore) -> str:
+    """success, partial, abandoned or unclear, from how the session ends.
+
+    What the agent of an errand says of its success is not believed where the session's score
+    speaks against it: the person sees little of what was done there.
+    """
     last = scenes[-1]
     if present(last.evidence, "stopped") and last.view.closing is None:
         return "abandoned"
@@ -45,7 +50,9 @@ def outcome(scenes: Sequence[Scene], moments: Sequence[Moment]) -> str:
     ended = {scenes[-1].view.segment.turn_ref, _last_turn(scenes)}
     felt = {moment.polarity for moment in moments if moment.turn_ref in ended}
     if present(last.evidence, "agent_claims") or felt == {"delight"}:
-        return "partial" if "friction" in felt else "success"
+        if "friction" in felt:
+            return "partial"
+        return "unclear" if score.is_likely_bad else "success"
     return "unclear"
 
 

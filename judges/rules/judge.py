@@ -10,6 +10,7 @@ from judges.rules.intent import intent, outcome
 from judges.rules.moments import MomentMaker, delight_score, friction_score
 from judges.rules.restatement import Embed
 from judges.rules.scoring import Weights, shipped_weights
+from judges.rules.session_score import SessionScore, highest_score, session_friction
 from judges.rules.structural import error_run
 from judges.rules.view import segment_views
 from judges.rules.wording import Scene, scene_place, summary
@@ -63,7 +64,8 @@ class RulesJudge:
         scenes = read_scenes(session, self._embed)
         moments = tuple(moment for scene in scenes for moment in self._maker.moments(scene))
         turns = tuple(self._turn_scores(scenes))
-        facets = self._facets(scenes, moments)
+        score = session_friction(scenes, turns, moments, self._weights)
+        facets = _facets(scenes, moments, score)
         views = [scene.view for scene in scenes]
         return Judgement(
             session_key=session.key,
@@ -73,8 +75,8 @@ class RulesJudge:
             moments=moments,
             turns=turns,
             facets=facets,
-            friction_score=_highest(turns, moments, "friction"),
-            delight_score=_highest(turns, moments, "delight"),
+            friction_score=score.friction,
+            delight_score=highest_score(turns, moments, "delight"),
         )
 
     def _turn_scores(self, scenes: Sequence[Scene]) -> list[TurnScore]:
@@ -89,12 +91,15 @@ class RulesJudge:
             if (segment := scene.view.segment).turn is not None and segment.turn_ref is not None
         ]
 
-    def _facets(self, scenes: Sequence[Scene], moments: Sequence[Moment]) -> dict[str, Any]:
-        views = [scene.view for scene in scenes]
-        return {"intent": intent(views), "outcome": outcome(scenes, moments)}
-
     def _unscored(self, session: Session, reason: str) -> Judgement:
         return Judgement(session.key, self.identity, "unscored", reason)
+
+
+def _facets(
+    scenes: Sequence[Scene], moments: Sequence[Moment], score: SessionScore
+) -> dict[str, Any]:
+    views = [scene.view for scene in scenes]
+    return {"intent": intent(views), "outcome": outcome(scenes, moments, score)}
 
 
 def read_scenes(session: Session, embed: Embed | None = None) -> list[Scene]:
@@ -119,13 +124,3 @@ def unscorable(session: Session) -> str | None:
 def _is_blank(step: Step) -> bool:
     said = step.text or step.reasoning or step.event
     return not (said or step.tool_calls or any(o.content for o in step.observations))
-
-
-def _highest(turns: Sequence[TurnScore], moments: Sequence[Moment], polarity: str) -> float:
-    """The session feels like its worst (or best) moment."""
-    scores = [
-        (turn.friction_score if polarity == "friction" else turn.delight_score) or 0.0
-        for turn in turns
-    ]
-    found = [moment.confidence for moment in moments if moment.polarity == polarity]
-    return max([*scores, *found], default=0.0)
