@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -64,14 +65,22 @@ def write_session(folder: Path, name: str, *extra: dict[str, Any]) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with three sessions, ingested and selected; to be copied."""
+    folder = tmp_path_factory.mktemp("prepared")
+    for name in ("s1", "s2", "s3"):
+        write_session(folder / "logs", name)
+    home = Home(folder / "home").prepare()
+    read_logs(Context(home, Config(), "run-1", "test", lambda: NOW), folder)
+    return home.root
+
+
 @pytest.fixture
-def sessions(context: Context, tmp_path: Path) -> list[str]:
-    """Three sessions, ingested and selected."""
-    names = ["s1", "s2", "s3"]
-    for name in names:
-        write_session(tmp_path / "logs", name)
-    read_logs(context, tmp_path)
-    return names
+def sessions(context: Context, prepared: Path) -> list[str]:
+    """The context's home holds the three sessions."""
+    copytree(prepared, context.home.root, dirs_exist_ok=True)
+    return ["s1", "s2", "s3"]
 
 
 def read_logs(context: Context, tmp_path: Path) -> None:
@@ -136,7 +145,7 @@ JUDGED = "SELECT * EXCLUDE (judged_at) FROM judgements ORDER BY session_key"
 
 
 def test_three_batches_judge_what_the_model_judges_at_once(
-    context: Context, tmp_path: Path, sessions: list[str]
+    context: Context, tmp_path: Path, prepared: Path, sessions: list[str]
 ) -> None:
     finds = [find(correction()), find(correction(QUOTING)), find()]
     verifies = [holds(), holds("high")]
@@ -169,8 +178,7 @@ def test_three_batches_judge_what_the_model_judges_at_once(
         assert endpoint.files == {}, "no text of a session stays at the endpoint"
     assert rows(context, "FROM batch_requests") == []
     assert rows(context, "FROM model_replies") == []
-    at_once = replace(context, home=Home(tmp_path / "other").prepare())
-    read_logs(at_once, tmp_path)
+    at_once = replace(context, home=Home(copytree(prepared, tmp_path / "other")))
     script = [finds[0], verifies[0], finds[1], verifies[1], *rewrites, finds[2]]
     with (
         FakeOpenAI(script) as sync,
@@ -180,13 +188,15 @@ def test_three_batches_judge_what_the_model_judges_at_once(
     assert rows(context, JUDGED) == rows(at_once, JUDGED)
 
 
-def test_the_requests_are_those_of_the_calls_at_once(context: Context, sessions: list[str]) -> None:
+@pytest.mark.slow
+def test_the_requests_are_those_of_the_calls_at_once(
+    context: Context, tmp_path: Path, prepared: Path, sessions: list[str]
+) -> None:
     with endpoint_of(planned(*[find()] * 3)) as endpoint:
         advance(context, endpoint)
         bodies = [row["body"] for row in endpoint.requests_of(0)]
     script = [find()] * 3
-    other = replace(context, home=Home(context.home.root / "other").prepare())
-    read_logs(other, context.home.root.parent)
+    other = replace(context, home=Home(copytree(prepared, tmp_path / "other")))
     with (
         FakeOpenAI(script) as sync,
         OpenAIModel(sync.base_url, "m", "k", max_retries=0) as model,
@@ -221,6 +231,7 @@ def test_what_is_pending_is_seen_and_hides_no_verdict_of_the_rules(
     ]
 
 
+@pytest.mark.slow
 def test_an_expired_batch_keeps_half_and_asks_for_the_rest_three_times(
     context: Context, sessions: list[str]
 ) -> None:
@@ -248,6 +259,7 @@ def test_an_expired_batch_keeps_half_and_asks_for_the_rest_three_times(
                 assert [r["custom_id"] for r in endpoint.requests_of(attempt)] == asked[1:]
 
 
+@pytest.mark.slow
 def test_a_failed_verification_is_asked_again_without_finding_again(
     context: Context, sessions: list[str]
 ) -> None:
@@ -281,6 +293,7 @@ def test_a_failed_verification_is_asked_again_without_finding_again(
     assert sent == [(22,), (22,), (22,)], "each answer is counted once"
 
 
+@pytest.mark.slow
 def test_an_unusable_answer_is_repaired_in_the_next_batch_and_not_kept(
     context: Context, sessions: list[str]
 ) -> None:
@@ -305,6 +318,7 @@ def test_an_unusable_answer_is_repaired_in_the_next_batch_and_not_kept(
     assert verdicts(context)[1] == ("s2", "judged", None, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan", "reason"),
     [
@@ -338,6 +352,7 @@ def test_a_cancelled_batch_keeps_what_was_answered(context: Context, sessions: l
     assert [row[1] for row in verdicts(context)] == ["judged", "unscored", "judged"]
 
 
+@pytest.mark.slow
 def test_a_batch_that_the_endpoint_forgot_is_tried_again(
     context: Context, sessions: list[str]
 ) -> None:
@@ -348,6 +363,7 @@ def test_a_batch_that_the_endpoint_forgot_is_tried_again(
     assert verdicts(context)[0][2] == "the endpoint does not know the batch any more"
 
 
+@pytest.mark.slow
 def test_a_batch_that_never_ends_is_given_up_a_day_after_its_expiry(
     context: Context, sessions: list[str]
 ) -> None:
@@ -358,6 +374,7 @@ def test_a_batch_that_never_ends_is_given_up_a_day_after_its_expiry(
     assert verdicts(context)[0][2] == "the batch did not end in time"
 
 
+@pytest.mark.slow
 def test_batches_of_another_endpoint_wait_until_they_are_given_up(
     context: Context, sessions: list[str]
 ) -> None:
@@ -387,6 +404,7 @@ def test_what_grew_or_went_meanwhile_is_dropped_and_counted(
         assert rows(context, "SELECT DISTINCT session_key FROM model_replies") == []
 
 
+@pytest.mark.slow
 def test_answers_nobody_asked_for_are_counted_and_left(
     context: Context, sessions: list[str]
 ) -> None:
@@ -402,28 +420,6 @@ def test_answers_nobody_asked_for_are_counted_and_left(
     assert {row[1] for row in verdicts(context)} == {"unscored"}
 
 
-def test_texts_that_are_the_same_are_rewritten_once(
-    context: Context, sessions: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only the request to rewrite holds nothing of its session."""
-    split_at(monkeypatch, 1)
-    quoting = find(correction(QUOTING))
-    plan = [planned(quoting), planned(quoting), planned(holds()), planned(rewritten(CITATION)),
-            planned(holds())]  # fmt: skip
-    with endpoint_of(*plan) as endpoint:
-        advance(context, endpoint, limit=2)
-        endpoint.end(0)
-        advance(context, endpoint, limit=0)
-        endpoint.end(2)
-        endpoint.end(1)
-        advance(context, endpoint, limit=0)
-        endpoint.end(4)
-        assert advance(context, endpoint, limit=0)["pending"] == 2
-        endpoint.end(3)
-        assert advance(context, endpoint, limit=0)["judged"] == 2
-    assert [row[:2] for row in verdicts(context)] == [("s1", "judged"), ("s2", "judged")]
-
-
 def split_at(monkeypatch: pytest.MonkeyPatch, requests: int) -> None:
     """Batches of so many requests."""
 
@@ -433,6 +429,7 @@ def split_at(monkeypatch: pytest.MonkeyPatch, requests: int) -> None:
     monkeypatch.setattr(stage, "parts", small)
 
 
+@pytest.mark.slow
 def test_a_batch_too_large_is_split_and_a_round_waits_for_all_of_it(
     context: Context, sessions: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -476,6 +473,7 @@ def test_a_pass_that_is_killed_after_the_batch_was_made_pays_once(
         assert advance(context, endpoint)["judged"] == 3
 
 
+@pytest.mark.slow
 def test_a_pass_that_is_killed_before_the_batch_was_made_hands_it_in_again(
     context: Context, sessions: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -505,6 +503,7 @@ def test_an_endpoint_without_batches_leaves_the_sessions_to_be_judged_at_once(
     assert verdicts(context) == []
 
 
+@pytest.mark.slow
 def test_the_client_tries_again_and_what_stays_wrong_is_tried_in_the_next_pass(
     context: Context, sessions: list[str]
 ) -> None:
@@ -522,7 +521,8 @@ def test_the_client_tries_again_and_what_stays_wrong_is_tried_in_the_next_pass(
         assert advance(context, endpoint, retries=2)["judged"] == 3
 
 
-def test_an_answer_that_is_lost_leaves_the_batch_to_be_find(
+@pytest.mark.slow
+def test_an_answer_that_is_lost_leaves_the_batch_to_be_found(
     context: Context, sessions: list[str]
 ) -> None:
     faults = {"POST batches": [failure(500)]}
@@ -545,6 +545,7 @@ def test_a_second_pass_at_the_same_time_is_refused(
         advance(context, endpoint)
 
 
+@pytest.mark.slow
 def test_a_changed_judge_gives_up_what_is_pending(context: Context, sessions: list[str]) -> None:
     with endpoint_of(planned(*[find()] * 3)) as endpoint:
         advance(context, endpoint)
@@ -570,6 +571,7 @@ def test_the_state_file_names_batches_and_no_text(context: Context, sessions: li
     assert "invoices" not in path.read_text()
 
 
+@pytest.mark.slow
 def test_the_budget_bounds_what_is_handed_in(context: Context, sessions: list[str]) -> None:
     with endpoint_of(planned(find()), planned(find(), find())) as endpoint:
         one = Budget()
