@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
 from judges.live.memory import TurnNote, times_stated
-from judges.rules.evidence import Evidence, present
+from judges.rules.evidence import Evidence, gather, present
 from judges.rules.structural import ErrorRun, error_run
 from judges.rules.view import Call, SegmentView
 from judges.rules.vocabulary import actions
@@ -37,6 +37,7 @@ STATED = 3
 """So often the person has to state a wish."""
 RECENT_TURNS = 4
 """Turns before the one at hand in which the same trouble counts as the same."""
+_STOPS = frozenset({"interrupt", "rejection"})
 _BUILDING = 2
 _BUILDING_TURNS = 3
 
@@ -67,9 +68,7 @@ class Sign(NamedTuple):
     run: ErrorRun | None = None
 
 
-def signs_in_segment(
-    view: SegmentView, found: Evidence, notes: Sequence[TurnNote]
-) -> Iterator[Sign]:
+def signs_in_segment(view: SegmentView, notes: Sequence[TurnNote]) -> Iterator[Sign]:
     """What shows while the agent works, before the person speaks."""
     run = error_run(view)
     repeated = _most_repeated(view.calls)
@@ -77,14 +76,18 @@ def signs_in_segment(
         yield Sign("repeated_call", repeated.times, repeated)
     elif run is not None and not run.mended and run.times >= RUN:
         yield Sign("error_run", run.times, run)
-    if present(found, "rereads"):
-        yield Sign("lost_context", 1)
-    if present(found, "stopped"):
-        yield from _signs_of_stop(found, notes)
+    if view.is_after_compaction or any(step.event in _STOPS for step in view.segment.steps):
+        # Only then: the words of evidence take a hook longer to load than all the rest.
+        found = gather(view)
+        if present(found, "rereads"):
+            yield Sign("lost_context", 1)
+        if present(found, "stopped"):
+            yield from _signs_of_stop(found, notes)
 
 
-def signs_at_rest(view: SegmentView, found: Evidence, notes: Sequence[TurnNote]) -> Iterator[Sign]:
+def signs_at_rest(view: SegmentView, notes: Sequence[TurnNote]) -> Iterator[Sign]:
     """What shows when the agent has said its last word and waits for the person."""
+    found = gather(view)
     if not present(found, "agent_claims"):
         return
     if present(found, "failure_at_end"):

@@ -73,15 +73,18 @@ class LiveJudge:
         return self._told(self._signs_of_step(step), step)
 
     def look(self, step: Step) -> tuple[Alarm, ...]:
-        """What is wrong now, after steps that were recalled; `step` is the newest of them."""
-        return self._told([*self._signs_of_answer(step), *self._signs_of_segment()], step)
+        """What is wrong now, after steps that were recalled; `step` is the newest of them.
+
+        How the agent takes the last turn is not looked at again: it would cost a hook too much.
+        """
+        return self._told(self._signs_of_segment(), step)
 
     def rest(self, step: Step) -> tuple[Alarm, ...]:
         """The agent has said its last word, `step`, and waits for the person."""
         view = self._window.open_view()
         if view is None:
             return ()
-        return self._told(signs_at_rest(view, gather(view), self.notes), step)
+        return self._told(signs_at_rest(view, self.notes), step)
 
     def _signs_of_turn(self) -> Iterator[Sign]:
         self.turn += 1
@@ -101,7 +104,7 @@ class LiveJudge:
     def _signs_of_segment(self) -> Iterator[Sign]:
         view = self._window.open_view()
         if view is not None:
-            yield from signs_in_segment(view, gather(view), self.notes)
+            yield from signs_in_segment(view, self.notes)
 
     def _may_answer(self) -> bool:
         """Whether the agent just answered the last turn: how it takes it is evidence too."""

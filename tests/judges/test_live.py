@@ -153,7 +153,7 @@ def test_what_was_recalled_is_told_by_a_look_only() -> None:
 
 def test_memory_stays_bounded() -> None:
     window = Window()
-    arguments = {"file_path": "a", "content": "x" * 100_000, "more": [1] * 9_000}
+    arguments = {"file_path": "a", "content": "x" * 100_000, "more": [1] * 90}
     step = Step(
         "s",
         "agent",
@@ -192,7 +192,7 @@ _SESSIONS: dict[str, Session] = {name: session(*steps) for name, (steps, _) in _
     "an autonomous run": session(agent("", _TIMEOUT, _TIMEOUT, _TIMEOUT), autonomous=True),
     "a tail": session(person(WISH), agent("", _TIMEOUT, _TIMEOUT), event("interrupt")),
     "more turns than are kept": session(
-        *(step for n in range(70) for step in (person(f"{WISH} number {n}"), agent("Done.")))
+        *(step for n in range(56) for step in (person(f"{WISH} number {n}"), agent("Done.")))
     ),
     "a quotation of long work": session(
         person("hello there, start"),
