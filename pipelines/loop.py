@@ -34,16 +34,21 @@ def judgements(context: Context) -> Mapping[str, int]:
     by_rules = judge_sessions(context, make_judge(context, "rules"))
     if context.config.judge.judge == "rules":
         return by_rules
+    from pipelines.run_estimate import announce
+
     judge, budget = judge_with_consent(context), make_budget(context)
     if context.config.judge.judge == "cascade":
         from pipelines.cascade import judge_by_cascade, plan_cascade
 
         plan = plan_cascade(context, judge.identity, tokens=budget.tokens)
+        announce(context, plan.order, budget)
         by_model = judge_by_cascade(context, judge, plan, budget)
     else:
-        from pipelines.stages.model_judgements import judge_by_model
+        from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
 
-        by_model = judge_by_model(context, judge, budget=budget)
+        chosen, left_out = sessions_for_model(context, judge.identity)
+        announce(context, chosen, budget)
+        by_model = {**left_out, **judge_by_model(context, judge, chosen, budget)}
     return {**by_rules, **{f"model_{name}": number for name, number in by_model.items()}}
 
 

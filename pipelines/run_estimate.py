@@ -1,5 +1,6 @@
 """What a run of the model judge is expected to send, before anything is sent."""
 
+import sys
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -15,6 +16,7 @@ from judges.transcript import (
 )
 from pipelines.budget import Budget
 from pipelines.context import Context
+from pipelines.progress import end_progress
 from pipelines.token_rates import BYTES_PER_TOKEN, RECEIVED_A_CALL
 from pipelines.warehouse import query
 
@@ -72,6 +74,15 @@ def estimate_run(context: Context, sessions: pl.DataFrame, budget: Budget) -> Ru
     return RunEstimate(
         sessions.height, tokens.input + tokens.output, usd, budget.tokens, budget.usd
     )
+
+
+def announce(context: Context, sessions: pl.DataFrame, budget: Budget) -> None:
+    """Say on stderr what a run that was agreed to beforehand is about to send, where it sends."""
+    if sessions.height:
+        end_progress()
+        words = estimate_run(context, sessions, budget).words()
+        endpoint = context.config.judge.base_url
+        print(f"signals: sending {words}, secrets redacted, to {endpoint}", file=sys.stderr)
 
 
 def estimated_calls(context: Context, sessions: pl.DataFrame) -> list[Tokens]:

@@ -10,6 +10,7 @@ import pytest
 
 from agent_core.errors import ModelError
 from judges.llm import LLMJudge
+from pipelines import loop
 from pipelines.budget import Budget
 from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
@@ -280,6 +281,20 @@ def test_a_session_that_is_not_quiet_yet_waits(context: Context) -> None:
     assert (early.height, left_out) == (0, {"not_idle_yet": 3, "over_limit": 0})
     chosen, left_out = sessions_for_model(context, model_judge.identity, 2)
     assert (chosen.height, left_out) == (2, {"not_idle_yet": 0, "over_limit": 1})
+
+
+def test_a_scheduled_run_says_what_it_sends(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_sessions(context, 2)
+    with FakeOpenAI([find()] * 2) as endpoint:
+        section = JudgeConfig(judge="llm", base_url=endpoint.base_url, model="m", consent=True)
+        counts = loop.judgements(replace(context, config=Config(judge=section)))
+    assert (counts["judged"], counts["model_judged"]) == (2, 2)
+    assert capsys.readouterr().err == (
+        "signals: sending the text of 2 sessions: about 8,900 tokens, at a price unknown to the "
+        f"price table, secrets redacted, to {endpoint.base_url}\n"
+    )
 
 
 def test_answers_that_nothing_came_of_go_after_a_month(context: Context) -> None:
