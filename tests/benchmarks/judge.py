@@ -3,18 +3,22 @@
     python tests/benchmarks/judge.py [--shared DIR] [--out FILE] [--rounds N] [--write]
 
 A turn is predicted friction when a friction moment stands in its segment. Intervals are 95 %
-bootstrap intervals over sessions. The labels are by two language models, not by people.
+bootstrap intervals over sessions. The labels are by two language models, not by people. Rows of
+projects left out judge each project's sessions by weights that were fitted without it.
 `--write` keeps the figures as `judges/accuracy.toml`, which dashboards and reports show.
 """
 
 import argparse
 import json
 import time
+import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import judges
 from agent_core.session import Session, segments
@@ -34,7 +38,9 @@ from judges.calibration.left_out import CANDIDATE_POINTS
 from judges.calibration.shipped import write_accuracy
 from judges.rubric import load_rubric
 from judges.rules import RulesJudge
-from judges.rules.scoring import shipped_weights
+from judges.rules.fitting import LabelledEvidence, fit
+from judges.rules.judge import read_scenes
+from judges.rules.scoring import Scale, shipped_weights
 from judges.verdict import Moment
 from pipelines.sources import read_file
 from tests.shared_data import benchmark_data, shared_folder
@@ -43,7 +49,11 @@ SHIPPED_NOTE = (
     "{} public coding sessions of {} projects, labelled by two language models, not people; the "
     "weights were written with sight of these labels"
 )
+PRIOR = Path(__file__).parents[2] / "data" / "friction_prior.toml"
 LABELS_NOTE = "labels by two language models (not people) on real sessions; rows where both agree"
+
+
+Labelled = tuple[Session, Mapping[str, Label]]
 
 
 def main() -> None:
@@ -54,13 +64,15 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     started = time.perf_counter()
-    turns, missing = read_turns(benchmark_data(options.shared))
+    sessions = read_sessions(benchmark_data(options.shared))
+    turns = read_turns(sessions)
     seconds = time.perf_counter() - started
     identity = RulesJudge(b"benchmark").identity
     measured = _measured(turns, options.rounds)
-    result = figures(turns, measured, options.rounds) | {
+    held_out = _measured(left_out_turns(sessions), options.rounds)
+    result = figures(turns, measured, held_out, options.rounds) | {
         "labels": LABELS_NOTE,
-        "turns_without_a_verdict": missing,
+        "turns_without_a_verdict": sum(len(labels) for _, labels in sessions) - len(turns),
         "seconds_reading_and_judging": round(seconds, 2),
         "judge": asdict(identity),
     }
@@ -72,24 +84,65 @@ def main() -> None:
         write_accuracy(Path(judges.__file__).parent, identity, labels, measured)
 
 
-def read_turns(shared: Path) -> tuple[list[LabelledTurn], int]:
-    """Every labelled turn that the reader finds and the judge can judge, and how many not."""
+def read_sessions(shared: Path) -> list[Labelled]:
+    """The labelled sessions, each with the labels of its turns by reference."""
     file = shared / "labels" / "coding_sessions" / "turns.jsonl"
     labels = read_labels(file.read_text(encoding="utf-8").splitlines(), load_rubric()).labels
     by_path: dict[str, dict[str, Label]] = defaultdict(dict)
     for label in labels:
         by_path[label.path][label.source_ref] = label
-    judge = RulesJudge(b"benchmark")
-    turns = [
-        turn
+    return [
+        (session, labelled)
         for path, labelled in sorted(by_path.items())
         for session in read_file(shared / path).sessions
-        for turn in _turns(session, labelled, judge)
     ]
-    return turns, len(labels) - len(turns)
 
 
-def figures(turns: Sequence[LabelledTurn], measured: Measurement, rounds: int) -> dict[str, Any]:
+def read_turns(sessions: Sequence[Labelled]) -> list[LabelledTurn]:
+    """Every labelled turn that the reader finds, as the shipped judge judges it."""
+    judge = RulesJudge(b"benchmark")
+    return [turn for session, labels in sessions for turn in _turns(session, labels, judge)]
+
+
+def left_out_turns(sessions: Sequence[Labelled]) -> list[LabelledTurn]:
+    """The same turns by judges whose weights were fitted without the turn's project."""
+    prior = Scale(**tomllib.loads(PRIOR.read_text(encoding="utf-8"))["friction"])
+    evidence = _evidence(sessions)
+    shipped = shipped_weights()
+    judges_of = {
+        project: RulesJudge(
+            b"benchmark", weights=replace(shipped, friction=fit(evidence.without(project), prior))
+        )
+        for project in sorted(set(evidence.projects))
+    }
+    return [
+        turn
+        for session, labels in sessions
+        for turn in _turns(session, labels, judges_of[_project(labels)])
+    ]
+
+
+def _evidence(sessions: Sequence[Labelled]) -> LabelledEvidence:
+    found = [
+        (scene.evidence, label)
+        for session, labels in sessions
+        for scene in read_scenes(session)
+        if (label := labels.get(scene.view.segment.turn_ref or "")) and label.friction is not None
+    ]
+    return LabelledEvidence(
+        [evidence for evidence, _ in found],
+        np.array([label.friction for _, label in found]),
+        np.array([label.project for _, label in found]),
+    )
+
+
+def _project(labels: Mapping[str, Label]) -> str:
+    return next(iter(labels.values())).project or "unknown"
+
+
+def figures(
+    turns: Sequence[LabelledTurn], measured: Measurement, held_out: Measurement, rounds: int
+) -> dict[str, Any]:
     """All figures, for JSON and the table; `turns` in any order."""
     agreed = [turn for turn in turns if turn.label.friction is not None]
     friction = measured.overall["friction"]
@@ -97,7 +150,9 @@ def figures(turns: Sequence[LabelledTurn], measured: Measurement, rounds: int) -
         "turns": friction.turns,
         "sessions": measured.sessions,
         "positive_rate": round(friction.positive_rate, 3),
-        "friction": {name: row.as_row() for name, row in _friction(measured, agreed, rounds)},
+        "friction": {
+            name: row.as_row() for name, row in _friction(measured, held_out, agreed, rounds)
+        },
         "projects": {
             name: overall(
                 [t for t in agreed if t.project == name], "friction", 0, minimum=0
@@ -105,6 +160,8 @@ def figures(turns: Sequence[LabelledTurn], measured: Measurement, rounds: int) -
             for name in sorted({turn.project for turn in agreed})
         },
         "types": {name: row.as_row() for name, row in measured.types["friction"].items()},
+        "types_left_out": {n: row.as_row() for n, row in held_out.types["friction"].items()},
+        "severity_left_out": rounded((*held_out.severity_by_annotator, held_out.severity[0])),
         "severity_weighted_kappa": rounded((*measured.severity_by_annotator, measured.severity[0])),
         "severity_weighted_kappa_mean": rounded(measured.severity),
         "delight": measured.overall["delight"].as_row(),
@@ -123,6 +180,7 @@ def as_table(result: Mapping[str, Any]) -> str:
         lines.append(f"{name:<58}{_row_text(row)}")
     lines.append(f"by project: {_projects_text(result['projects'])}")
     lines.append(f"severity, weighted kappa (A, B, mean): {result['severity_weighted_kappa']}")
+    lines.append(f"severity, projects left out (A, B, mean): {result['severity_left_out']}")
     lines.append(f"delight, counts only: {_row_text(result['delight'])}")
     lines.append(
         f"labelled turns that no verdict was found for: {result['turns_without_a_verdict']}"
@@ -167,16 +225,17 @@ def _turns(
 
 
 def _friction(
-    measured: Measurement, agreed: Sequence[LabelledTurn], rounds: int
+    measured: Measurement, held_out: Measurement, agreed: Sequence[LabelledTurn], rounds: int
 ) -> list[tuple[str, Agreement]]:
     others = [turn for turn in agreed if turn.project != _largest(agreed)]
-    pooled = measured.left_out
+    pooled = held_out.left_out
     assert pooled is not None, "one session is nothing to choose an operating point on"
     assert pooled.by == "project", "the labels are of one project only"
     return [
         ("rules", measured.overall["friction"]),
         ("rules, without the largest project", overall(others, "friction", rounds)),
-        ("rules, operating point from the other projects (pooled)", pooled.agreement),
+        ("rules, weights fitted without the project (pooled)", held_out.overall["friction"]),
+        ("rules, weights and operating point without it (pooled)", pooled.agreement),
         *((f"baseline: {name}", row) for name, row in measured.baselines.items()),
     ]
 
