@@ -178,7 +178,8 @@ def visible(text: str) -> str:
     text = _ASCII_CONTROL.sub("", _COLOUR.sub("", text))
     if text.isascii():
         return text
-    seen = "".join(c for c in text if _is_seen(c))
+    # Each character is looked at once, however often it stands there.
+    seen = text.translate({ord(c): None for c in set(text) if not _is_seen(c)})
     composed = "".join(
         unicodedata.normalize("NFKC", seen[start : start + _NORMALISED_CHARS])
         for start in range(0, len(seen), _NORMALISED_CHARS)

@@ -30,8 +30,9 @@ def split_turn(text: str) -> Turn:
     text = clean(text[:MAX_TURN_CHARS])
     fenced = "\n".join(_FENCE.findall(text))
     lines = _FENCE.sub("\n", text).splitlines()
-    said = [line for line in lines if line.strip() and not _is_pasted(line)]
-    pasted = [line for line in lines if _is_pasted(line)]
+    pairs = [(line, _is_pasted(line)) for line in lines]
+    said = [line for line, is_pasted in pairs if line.strip() and not is_pasted]
+    pasted = [line for line, is_pasted in pairs if is_pasted]
     return Turn("\n".join(said), "\n".join([fenced, *pasted]).strip())
 
 
@@ -43,9 +44,18 @@ def clean(text: str) -> str:
 def _is_pasted(line: str) -> bool:
     if _LOG_LINE.match(line) and len(line) > 20:
         return True
-    return len(line) > 40 and sum(map(_is_of_prose, line)) < 0.72 * len(line)
+    return len(line) > 40 and _letters(line) < 0.72 * len(line)
+
+
+def _letters(line: str) -> int:
+    if line.isascii():
+        return len(line.translate(_NOT_OF_PROSE))
+    return sum(map(_is_of_prose, line))
 
 
 def _is_of_prose(c: str) -> bool:
     # Vowels and tones of many scripts are marks, not letters.
     return c.isalpha() or c.isspace() or (not c.isascii() and unicodedata.category(c)[0] == "M")
+
+
+_NOT_OF_PROSE = {code: None for code in range(128) if not _is_of_prose(chr(code))}
