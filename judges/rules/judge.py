@@ -22,7 +22,8 @@ RULES_VERSION = "2"
 class RulesJudge:
     """Judges by rules; the same session gives the same judgement.
 
-    `salt` hides error signatures; `embed` (unit rows) adds likeness of meaning to restatements;
+    `salt` hides error signatures; `embed` (of the model `embedding_model`) adds likeness of
+    meaning to restatements;
     `target_tools` are names of the target's own tools that may appear in what is published.
     """
 
@@ -32,12 +33,14 @@ class RulesJudge:
         rubric: Rubric | None = None,
         embed: Embed | None = None,
         *,
+        embedding_model: str = "embeddings",
         target_tools: frozenset[str] = frozenset(),
         weights: Weights | None = None,
     ) -> None:
         self._rubric = rubric or load_rubric()
         self._weights = weights or shipped_weights()
         self._embed = embed
+        self._model = "words" if embed is None else f"words+{embedding_model}"
         self._maker = MomentMaker(self._rubric, self._weights, salt, target_tools)
 
     @property
@@ -46,7 +49,7 @@ class RulesJudge:
             judge="rules",
             judge_version=f"{RULES_VERSION}.{self._weights.version}",
             prompt_version="",
-            model="words" if self._embed is None else "words+embeddings",
+            model=self._model,
             rubric_version=self._rubric.version,
         )
 
