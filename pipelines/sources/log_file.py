@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.sources.archive import Archive
 from pipelines.sources.file_bytes import MAX_BYTES, FileBytes, Stamp
 from pipelines.sources.json_lines import BrokenLine, JsonLines
 from pipelines.sources.json_text import NotJsonError, decode
+
+if TYPE_CHECKING:
+    from pipelines.sources.archive import Archive
 
 MAX_DOCUMENT_BYTES = 1 << 28
 """A larger file that is one document or archive is not read: it would not fit in memory."""
@@ -84,9 +86,14 @@ class LogFile:
             return None
 
     @cached_property
-    def archive(self) -> Archive | None:
+    def archive(self) -> "Archive | None":
         """The zip archive that the file is, else None."""
-        return Archive(self.data, MAX_DOCUMENT_BYTES) if self.start.startswith(_ZIP) else None
+        if not self.start.startswith(_ZIP):
+            return None
+        # Few logs are archives, and a hook that reads none must not wait for this.
+        from pipelines.sources.archive import Archive
+
+        return Archive(self.data, MAX_DOCUMENT_BYTES)
 
     def member(self, name: str) -> bytes:
         """The decompressed bytes of a file in the archive; KeyError where there is none."""
