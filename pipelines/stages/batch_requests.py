@@ -177,7 +177,8 @@ def mark_pending(connection: duckdb.DuckDBPyConnection) -> int:
             f"DELETE FROM judgements WHERE status = 'pending' AND attempts = 0 AND NOT {waits}"
         )
         connection.execute(
-            "UPDATE judgements SET status = 'unscored', reason = 'changed while in a batch' "
+            "UPDATE judgements SET status = 'unscored', "
+            "reason = 'left its batch: the judge, the session or the budget changed' "
             f"WHERE status = 'pending' AND NOT {waits}"
         )
         rows = connection.execute("SELECT count(*) FROM judgements WHERE status = 'pending'")
