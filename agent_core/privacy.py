@@ -44,7 +44,7 @@ _JOINING = frozenset({"and", "then", "point", "dash", "comma", "dot"})
 _MOST_DIGIT_WORDS = 2
 _PART = re.compile(r"[^\W\d_]+?(?=[A-Z][a-z]|[\d_]|\b)|\d+")
 _MOST_PIECES = 4
-_LEAST_BACKWARDS = 4
+_LEAST_BACKWARDS = 5
 _LEAST_INITIALS = 6
 """Shorter chance words are too many."""
 

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from judges.rules.vocabulary import KNOWN_TOOLS
+
 Mode = Literal["owner", "team"]
 
 
@@ -90,7 +92,13 @@ def load_views(mode: Mode) -> str:
     views = Path(__file__).with_name("snapshot_views.sql").read_text(encoding="utf-8")
     # Why a file was not read is the owner's to know; it may name what is in it.
     shown = "detail" if mode == "owner" else "NULL::VARCHAR"
-    return f"{views}\nCREATE OR REPLACE TEMP MACRO published_detail(detail) AS {shown};\n"
+    # A tool's name comes from the log: one that is not public knowledge could be anybody's text.
+    tools = ", ".join(f"'{name}'" for name in sorted(KNOWN_TOOLS))
+    return (
+        f"CREATE OR REPLACE TEMP MACRO published_tool(name) AS "
+        f"CASE WHEN name IN ({tools}) THEN name ELSE 'other tool' END;\n{views}\n"
+        f"CREATE OR REPLACE TEMP MACRO published_detail(detail) AS {shown};\n"
+    )
 
 
 def _table(name: str, entry: dict[str, Any]) -> Table:

@@ -37,10 +37,6 @@ SELECT s.*, s.outcome AS stated_outcome,
     coalesce(c.delight_moments, 0) AS delight_moments
 FROM sessions s LEFT JOIN verdicts v USING (session_key) LEFT JOIN counts c USING (session_key);
 
--- A tool's name comes from the log: what does not look like one could be anybody's text.
-CREATE OR REPLACE TEMP MACRO published_tool(name) AS
-    CASE WHEN regexp_full_match(name, '[A-Za-z0-9_.:/-]{1,64}') THEN name ELSE 'other tool' END;
-
 -- A JSON list as texts; a single value as a list of one.
 CREATE OR REPLACE TEMP MACRO json_texts(value) AS
     CASE coalesce(json_type(value), 'NULL') WHEN 'ARRAY' THEN value->>'$[*]'

@@ -117,7 +117,7 @@ def _diffed(text: str) -> str:
 
 
 def _padded(text: str) -> str:
-    return f"{'lorem ipsum dolor ' * 200}\n{text}"
+    return f"{'lorem ipsum dolor ' * 5}\n{text}"
 
 
 def _doubled(text: str) -> str:
