@@ -38,9 +38,9 @@ def make_judge(context: Context, name: str) -> Judge:
     Raises ConfigError where the endpoint's key is asked for and missing.
     """
     if name == "rules":
-        from judges.rules import RulesJudge
+        from pipelines.stages.rules_judgements import rules_setup
 
-        return RulesJudge(salt=context.home.salt())
+        return rules_setup(context).build().judge
     return make_model_judge(context)
 
 

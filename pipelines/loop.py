@@ -28,10 +28,10 @@ def judgements(context: Context) -> Mapping[str, int]:
 
     The rules judge first and always: they cost nothing, and stand where the model cannot be had.
     """
-    from pipelines.judging import judge_with_consent, make_budget, make_judge
-    from pipelines.stages.judgements import judge_sessions
+    from pipelines.judging import judge_with_consent, make_budget
+    from pipelines.stages.rules_judgements import judge_by_rules
 
-    by_rules = judge_sessions(context, make_judge(context, "rules"))
+    by_rules = judge_by_rules(context)
     if context.config.judge.judge == "rules":
         return by_rules
     from pipelines.run_estimate import announce

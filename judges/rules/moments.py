@@ -106,7 +106,7 @@ def _any(*names: str) -> Callable[[Evidence], bool]:
 
 
 def _is_restated(evidence: Evidence) -> bool:
-    likeness = evidence.get("restates", 0.0)
+    likeness = max(evidence.get("restates", 0.0), evidence.get("restates_meaning", 0.0))
     return likeness >= _RESTATED or (
         likeness >= _RESTATED_WITH_WORDS and present(evidence, "says_repetition")
     )

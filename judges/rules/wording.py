@@ -25,6 +25,7 @@ _PERSON_DID: tuple[tuple[str, str], ...] = (
     ("says_platform", "asked about the agent's own features"),
     ("says_correction", "said that it is not what was wanted"),
     ("restates", "stated an earlier wish once more"),
+    ("restates_meaning", "stated an earlier wish once more"),
     ("says_repetition", "said that it happens again"),
     ("says_time_saved", "remarked on effort spared"),
     ("says_learning", "valued the explanation"),
@@ -37,7 +38,7 @@ _PLEASED = frozenset(
 )
 # What leads for a type, where it is not the first of the list above.
 _LEADS: dict[str, tuple[str, ...]] = {
-    "repeated_rephrasing": ("restates", "says_repetition"),
+    "repeated_rephrasing": ("restates", "restates_meaning", "says_repetition"),
     "correction": ("failure_after_claim", "says_failure", "pastes_failure", "says_correction"),
     "backtracking": ("says_undo",),
     "escalation_tone": ("says_escalation",),

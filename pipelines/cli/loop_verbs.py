@@ -119,13 +119,11 @@ def judge(
 
 def _judge_by_rules(prepared: "Context", limit: int | None) -> dict[str, int]:
     from pipelines import loop
-    from pipelines.judging import make_judge
     from pipelines.runs import run_stage
-    from pipelines.stages.judgements import judge_sessions
+    from pipelines.stages.rules_judgements import judge_by_rules
 
-    judge_ = make_judge(prepared, "rules")
     loop.run_stages(prepared, loop.sessions)
-    return run_stage(prepared, "judgements", lambda: judge_sessions(prepared, judge_, limit=limit))
+    return run_stage(prepared, "judgements", lambda: judge_by_rules(prepared, limit=limit))
 
 
 def _judge_by_model(

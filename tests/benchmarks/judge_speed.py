@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -131,11 +132,17 @@ def _judge(home: Path, embeddings: bool, parallel: bool, limit: int) -> dict[str
     start = time.perf_counter()
     counts = judge_by_rules(_context(home, embeddings=embeddings), limit=limit, parallel=parallel)
     total = time.perf_counter() - start
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     judged = counts["judged"] + counts.get("unscored", 0)
     shares = {part: round(spent / total, 3) for part, spent in seconds.items()}
     if not parallel:
         shares["rules and rest"] = round(1 - sum(shares.values()), 3)
-    return {"sessions": judged, "seconds": round(total, 2), "shares": {} if parallel else shares}
+    return {
+        "sessions": judged,
+        "seconds": round(total, 2),
+        "processor_seconds": round(sum(use.ru_utime + use.ru_stime for use in used), 2),
+        "shares": {} if parallel else shares,
+    }
 
 
 def _timed(owner: Any, name: str, part: str, seconds: dict[str, float]) -> None:
@@ -156,7 +163,8 @@ def _row(way: str, found: dict[str, Any]) -> str:
     shares = ", ".join(f"{part} {share:.0%}" for part, share in found["shares"].items())
     peak = f"{found['peak_megabytes']:.0f} MB" if found["peak_megabytes"] else "not measured"
     return (
-        f"{way:24}{found['sessions']:6} sessions{found['seconds']:8.1f} s{rate:8.1f}/s"
+        f"{way:24}{found['sessions']:6} sessions{found['seconds']:8.1f} s"
+        f" (processor {found['processor_seconds']:6.1f} s){rate:8.1f}/s"
         f"   10,000 in {10_000 / rate:5.0f} s (goal {_GOAL_SECONDS})   peak {peak}   {shares}"
     )
 

@@ -301,9 +301,9 @@ def test_embeddings_see_restatements_in_other_words() -> None:
     def embed(texts: Sequence[str]) -> np.ndarray:
         return np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (len(texts), 1))
 
-    steps = [OPENING, WORK, person("Downloads ought to be attempted once more upon trouble")]
-    words = RulesJudge(SALT)(session(*steps))
-    meaning = RulesJudge(SALT, embed=embed)(session(*steps))
-    assert [m.type for m in words.moments] == []
-    assert [m.type for m in meaning.moments] == ["repeated_rephrasing"]
+    again = "That is wrong, all downloads should then be attempted once more upon trouble"
+    words = RulesJudge(SALT)(session(OPENING, WORK, person(again)))
+    meaning = RulesJudge(SALT, embed=embed)(session(OPENING, WORK, person(again)))
+    assert [m.type for m in words.moments] == ["correction"]
+    assert [m.type for m in meaning.moments] == ["repeated_rephrasing", "correction"]
     assert meaning.identity.model == "words+embeddings"
