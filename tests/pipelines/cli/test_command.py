@@ -62,7 +62,6 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         pytest.param(["run", ""], 2, "an argument is empty", id="empty argument"),
         pytest.param(["judge", "--judge", "llm", "--yes"], 1, "OPENAI_API_KEY", id="no key"),
         pytest.param(["judge", "--judge", "cascade"], 1, "OPENAI_API_KEY", id="cascade, no key"),
-        pytest.param(["watch"], 1, "not built yet", id="watch"),
         pytest.param(["purge"], 1, "nothing was removed", id="purge"),
         pytest.param(["calibrate", "/no/x"], 2, "/no/x: cannot be read", id="labels"),
         pytest.param(["calibrate"], 2, "signals review", id="no labels yet"),
