@@ -18,28 +18,26 @@ _TURNS, _CALLS = 6, 7
 _TURN_CHARS = 100
 _FAILING = 1 / 18
 _FOLDER_FILES = 1_000
-_THINGS = tuple(
-    [
-        "invoice list",
-        "download command",
-        "login page",
-        "price module",
-        "search box",
-        "menu",
-        "upload form",
-        "date picker",
-        "report page",
-        "mail template",
-        "cache",
-        "import job",
-        "settings file",
-        "user table",
-        "start screen",
-        "test data",
-        "error message",
-        "index",
-    ]
-)
+_THINGS = [
+    "invoice list",
+    "download command",
+    "login page",
+    "price module",
+    "search box",
+    "menu",
+    "upload form",
+    "date picker",
+    "report page",
+    "mail template",
+    "cache",
+    "import job",
+    "settings file",
+    "user table",
+    "start screen",
+    "test data",
+    "error message",
+    "index",
+]
 _WISHES = (
     "add a {} option to the {}",
     "the {} should not touch the {} any more",
