@@ -43,6 +43,7 @@ _DIGIT_WORDS = frozenset(
 _JOINING = frozenset({"and", "then", "point", "dash", "comma", "dot"})
 _MOST_DIGIT_WORDS = 2
 _PART = re.compile(r"[^\W\d_]+?(?=[A-Z][a-z]|[\d_]|\b)|\d+")
+_COMPOUND = re.compile(r"[^\W_]+(?:[-_.][^\W_]+){2,5}")
 _MOST_PIECES = 4
 _LEAST_BACKWARDS = 5
 _LEAST_INITIALS = 6
@@ -109,6 +110,8 @@ class PrivacyFilter:
             return "holds signs beyond letters, digits and punctuation"
         if _spells(words):
             return "spells something out in letters or digits"
+        if any(run in self._compounds for run in _windows(words)):
+            return "holds a name of several words"
         if any(hidden in self._rare for hidden in _put_together(words)):
             return "puts a word of the session together"
         return None
@@ -162,6 +165,11 @@ class PrivacyFilter:
         return frozenset(words - _listed("trade.txt") - _listed("everyday.txt"))
 
     @cached_property
+    def _compounds(self) -> frozenset[tuple[str, ...]]:
+        """Names and pass phrases of three words or more that the session writes as one."""
+        return frozenset(tuple(_words(found)) for found in _COMPOUND.findall(self._raw))
+
+    @cached_property
     def _rare(self) -> frozenset[str]:
         """Words of the session, in lower case, that are no ordinary ones."""
         parts = {part.casefold() for token in self._written for part in (token, *_parts(token))}
@@ -212,6 +220,14 @@ def _runs(words: Sequence[str]) -> Iterator[str]:
 def _pairs(text: str) -> Iterator[str]:
     for run in _SPACELESS.findall(text):
         yield from (run[i : i + SHARED_CHARACTERS] for i in range(max(1, len(run) - 1)))
+
+
+def _windows(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Three to six neighbouring words, in either order."""
+    for order in (words, words[::-1]):
+        for size in range(3, 7):
+            for start in range(len(order) - size + 1):
+                yield tuple(order[start : start + size])
 
 
 def _put_together(words: Sequence[str]) -> Iterator[str]:

@@ -31,6 +31,8 @@ _REASONS = {
     "holds signs beyond letters, digits and punctuation",
     "spells something out in letters or digits",
     "is longer than 600 characters",
+    "puts a word of the session together",
+    "holds a name of several words",
 }
 
 
@@ -149,6 +151,29 @@ def test_a_disguised_name_is_turned_down(text: str) -> None:
 )
 def test_ordinary_sentences_pass(text: str) -> None:
     assert PrivacyFilter(["Alice Zyxwvut"], frozenset({"JavaScript"})).check(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The person named correct horse staple there.",
+        "The person named staple, horse, correct there.",
+        "The matter is that of snork maid en.",
+        "The matter is that of gnihtolcyz.",
+        "The agent noted that others have offered limits.",
+        "The person was waiting for mango.",
+        "The velvet thing failed.",
+        "The person wrote to mark.",
+        "The person wrote to peter.",
+        "MARK complained.",
+    ],
+)
+def test_a_name_of_plain_words_is_turned_down(text: str) -> None:
+    session = [
+        "It is correct-horse-staple at Nightingale and Mark knows tantohol of snorkmaiden; ask peter."
+    ]
+    filter_ = PrivacyFilter(session, names=["mango", "/home/mango/velvet-turnip"])
+    assert filter_.check(text) is not None
 
 
 def test_reasons_never_quote() -> None:
