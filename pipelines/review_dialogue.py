@@ -1,6 +1,7 @@
 """What `signals review` asks of one turn: lines out, lines in, from a person or a script."""
 
 import re
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -66,6 +67,8 @@ class Dialogue:
     def ask(self, question: str) -> str | None:
         """The next answer, in small letters; None at the end of the input."""
         self.tell(f"{question} ", end="")
+        # Native libraries leave Ctrl-C set to resume a read: it would wait for the next line.
+        signal.siginterrupt(signal.SIGINT, True)
         line = self.answers.readline()
         if not line:
             self.ended = True
