@@ -241,6 +241,7 @@ def test_a_whole_judgement() -> None:
         error_signature=signature,
         evidence=(
             "says_correction",
+            "says_objects",
             "agent_gives_up",
             "many_errors",
             "error_repeated",
