@@ -162,7 +162,7 @@ class PrivacyFilter:
     def _owner_words(self) -> frozenset[str]:
         """Words of the owners' names that are not of the trade, such as a user called `mark`."""
         words = {word for name in self._owners for word in _parts(name) if len(word) > 1}
-        return frozenset(words - _listed("trade.txt") - _listed("everyday.txt"))
+        return frozenset(words - listed_words("trade.txt") - listed_words("everyday.txt"))
 
     @cached_property
     def _compounds(self) -> frozenset[tuple[str, ...]]:
@@ -189,11 +189,12 @@ def ordinary_words() -> frozenset[str]:
     """The shipped lists of ordinary words (lower case): common English without the names of
     people and companies in it, and words of the trade.
     """
-    return (_listed("ordinary.txt") | _listed("trade.txt")) - _listed("names.txt")
+    return (listed_words("ordinary.txt") | listed_words("trade.txt")) - listed_words("names.txt")
 
 
 @cache
-def _listed(name: str) -> frozenset[str]:
+def listed_words(name: str) -> frozenset[str]:
+    """The words of a list in `words/`, in lower case."""
     folder = resources.files(__package__).joinpath("words")
     return frozenset(folder.joinpath(name).read_text(encoding="utf-8").split())
 

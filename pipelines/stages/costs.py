@@ -14,7 +14,7 @@ import polars as pl
 
 from pipelines.prices import PriceTable
 from pipelines.stages.ownership import IS_LOCAL_CALL, find_call_owners
-from pipelines.stages.provenance import sound_model
+from pipelines.stages.shown_names import shown_model
 from pipelines.warehouse import query, replace_rows
 
 _LONGEST_NAME = 200
@@ -113,7 +113,7 @@ FROM calls ANTI JOIN computed_costs USING (call) WHERE is_open GROUP BY ALL
 """
 
 
-def sum_usage(connection: duckdb.DuckDBPyConnection, prices: PriceTable) -> None:
+def sum_usage(connection: duckdb.DuckDBPyConnection, prices: PriceTable, salt: bytes) -> None:
     """Make the table `usage`, a row a session, and write what follows from the prices.
 
     That is the computed cost of steps, the models without a price, and which prices they were.
@@ -125,7 +125,7 @@ def sum_usage(connection: duckdb.DuckDBPyConnection, prices: PriceTable) -> None
     connection.unregister("model_prices")
     connection.execute(_USAGE)
     connection.execute(_STEPS)
-    _replace_all(connection, "unpriced_models", _unpriced(connection))
+    _replace_all(connection, "unpriced_models", _unpriced(connection, prices, salt))
     used = pl.DataFrame({"sha256": [prices.digest], "as_of": [prices.as_of]})
     _replace_all(connection, "price_tables", used)
 
@@ -136,11 +136,14 @@ def _models(connection: duckdb.DuckDBPyConnection) -> Sequence[str]:
     return names
 
 
-def _unpriced(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+def _unpriced(
+    connection: duckdb.DuckDBPyConnection, prices: PriceTable, salt: bytes
+) -> pl.DataFrame:
     """(session_key, model, calls), under names that are fit to be shown."""
     found = query(connection, _UNPRICED)
     names = found["model"].unique()
-    shown = {name: sound_model(name) for name in names}
+    priced = frozenset(prices.prices["model"])
+    shown = {name: shown_model(name, salt, priced) for name in names}
     renamed = found.with_columns(pl.col("model").replace(shown))
     return renamed.group_by("session_key", "model").agg(pl.col("calls").sum())
 

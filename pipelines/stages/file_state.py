@@ -24,6 +24,7 @@ from pipelines.stages.folder_state import (
     members_of,
     reading_order,
 )
+from pipelines.stages.shown_names import NAMES_VERSION
 
 _HASH_CHUNK = 1 << 20
 _READ_AGAIN = -1
@@ -76,7 +77,7 @@ class Plan:
 
 def manner_of(sources: SourcesConfig, format_name: str | None) -> Manner:
     """The manner of a run under this configuration."""
-    told = json.dumps([sorted(sources.exclude), sources.user])
+    told = json.dumps([sorted(sources.exclude), sources.user, NAMES_VERSION])
     return Manner(format_name, hashlib.sha256(told.encode()).hexdigest())
 
 

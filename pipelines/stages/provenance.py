@@ -4,20 +4,17 @@ a hash that was registered, never by what they claim; names from logs are made f
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_core.release import AGENT_NAME
 from agent_core.session import Session
 from pipelines.home import Home
+from pipelines.stages.shown_names import shown_agent, shown_release
 
 UNVERIFIED = f"{AGENT_NAME} (unverified)"
 """A session that calls itself the core's and is not known to be: no task is ever opened for it."""
 
-_AGENT = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}")
-_VERSION = re.compile(r"v?\d[0-9A-Za-z.+_-]{0,39}")
-_MODEL = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,63}")
 _HASH_CHARS = 8
 
 
@@ -29,13 +26,15 @@ class CoreLogs:
     """Where the core writes them in this home."""
     registered: frozenset[str]
     """SHA-256 of logs from elsewhere that were vouched for (the samples of the demo)."""
+    salt: bytes
+    """Of the home; names that may not be shown are hashed with it."""
 
     @staticmethod
     def of(home: Home) -> "CoreLogs":
         """What the home knows."""
         path = _register(home)
         known = path.read_text().split() if path.exists() else []
-        return CoreLogs(home.sessions.resolve(), frozenset(known))
+        return CoreLogs(home.sessions.resolve(), frozenset(known), home.salt())
 
     def hold(self, path: Path, digest: str | None) -> bool:
         """Whether the log at `path` with that SHA-256 is the core's own."""
@@ -56,37 +55,29 @@ def _register(home: Home) -> Path:
     return home.state / "core_sessions"
 
 
-def with_sound_names(session: Session, *, is_core: bool, path: Path) -> Session:
+def with_sound_names(session: Session, core: CoreLogs, *, is_core: bool, path: Path) -> Session:
     """The session with an agent, version and release that are names, not text.
 
     One that claims to be the core's and is not gets another agent and a key of its own, so that
     it can neither open a task nor take the place of a session of the core.
     """
     claims = session.agent == AGENT_NAME
-    named = replace(
-        session,
-        agent=session.agent if _AGENT.fullmatch(session.agent) else _hashed("agent", session.agent),
-        agent_version=_version(session.agent_version),
-        release=_version(session.release),
-    )
+    named = _with_shown_names(session, core.salt)
     if is_core or not claims:
         return named
     return replace(named, agent=UNVERIFIED, key=f"{session.key}@{_hash(str(path))}")
 
 
-def sound_model(name: str) -> str:
-    """The name of a model as it may be shown: itself, or a hash of what is no name but text."""
-    return name if _MODEL.fullmatch(name) else _hashed("model", name)
-
-
-def _version(name: str | None) -> str | None:
-    if name is None or _VERSION.fullmatch(name):
-        return name
-    return _hashed("release", name)
-
-
-def _hashed(kind: str, name: str) -> str:
-    return f"{kind}-{_hash(name)}"
+def _with_shown_names(session: Session, salt: bytes) -> Session:
+    """All names alike, so that what was equal still is."""
+    version, release, native = session.agent_version, session.release, session.conversion_of
+    return replace(
+        session,
+        agent=shown_agent(session.agent, salt),
+        agent_version=shown_release(version, salt) if version else version,
+        release=shown_release(release, salt) if release else release,
+        conversion_of=(shown_agent(native[0], salt), native[1]) if native else None,
+    )
 
 
 def _hash(text: str) -> str:

@@ -252,7 +252,7 @@ def _as_rows(
     is_core = core.hold(wanted.path, reading.stamp.sha256 if reading.stamp else None)
     excluded = {s.key for s in reading.sessions if is_excluded(s, sources.exclude)}
     kept = [session for session in reading.sessions if session.key not in excluded]
-    named = [with_sound_names(s, is_core=is_core, path=wanted.path) for s in kept]
+    named = [with_sound_names(s, core, is_core=is_core, path=wanted.path) for s in kept]
     sessions = [_completed(session, sources.user) for session in named]
     rows = FileRows(
         path=file_key(wanted.path),

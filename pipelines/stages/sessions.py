@@ -11,6 +11,8 @@ from pipelines.config import SelectConfig
 from pipelines.context import Context
 from pipelines.prices import load_prices
 from pipelines.stages.costs import sum_usage
+from pipelines.stages.exclusion import mark_excluded
+from pipelines.stages.model_replies import drop_old_replies
 from pipelines.stages.ownership import mark_copied_steps
 from pipelines.stages.step_order import order_steps
 from pipelines.warehouse import transaction
@@ -56,7 +58,9 @@ SELECT session_key, coalesce(counted.steps, 0) AS steps,
        coalesce(usage.unpriced_calls, 0) AS unpriced_calls,
        coalesce(counted.content_hash, '') AS content_hash,
        coalesce(sessions.started_at, sessions.first_seen)::DATE AS day,
-       CASE WHEN conversion_of IS NOT NULL THEN 'conversion of a log that is present'
+       CASE WHEN session_key IN (SELECT session_key FROM shut_out)
+                THEN 'named by [sources] exclude'
+            WHEN conversion_of IS NOT NULL THEN 'conversion of a log that is present'
             WHEN coalesce(counted.steps, 0) = 0 AND coalesce(counted.copied_steps, 0) > 0
                 THEN 'nothing but copied history'
             WHEN coalesce(counted.agent_steps, 0) = 0 THEN 'no step of the agent'
@@ -104,14 +108,16 @@ def summarise_sessions(context: Context) -> dict[str, int]:
 
     Raises ConfigError where the price table of the configuration cannot be used.
     """
-    prices = load_prices(_price_file(context))
+    prices, salt = load_prices(_price_file(context)), context.home.salt()
     with context.warehouse() as connection, transaction(connection):
         connection.execute(_CONVERSIONS)
         mark_copied_steps(connection)
         order_steps(connection)
         connection.execute(_COUNTS)
-        sum_usage(connection, prices)
+        sum_usage(connection, prices, salt)
+        mark_excluded(connection, context.config.sources.exclude)
         _summarise(connection, context.config.select)
+        drop_old_replies(connection, context.clock())
         connection.execute(_RELEASES)
         rows = connection.execute(
             "SELECT coalesce('excluded: ' || exclusion, 'selected'), count(*) FROM sessions "

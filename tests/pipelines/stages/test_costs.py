@@ -12,6 +12,7 @@ from pipelines.config import Config, PricesConfig
 from pipelines.context import Context
 from pipelines.home import Home
 from pipelines.stages.sessions import summarise_sessions
+from pipelines.stages.shown_names import shown_model
 from pipelines.warehouse import query
 from tests.pipelines.warehouse_rows import add
 
@@ -129,7 +130,7 @@ CASES = {
     ),
     "stated": Case([_call(input=M, output=M, cost_usd=0.5)], 0.5, "stated", [None]),
     "stated for a model without a price": Case(
-        [_call(model="mystery", input=M, cost_usd=0.25)], 0.25, "stated", [None]
+        [_call(model="mock-model", input=M, cost_usd=0.25)], 0.25, "stated", [None]
     ),
     "stated as free": Case([_call(input=M, cost_usd=0.0)], 0, "stated", [None]),
     "stated and computed": Case(
@@ -150,19 +151,19 @@ CASES = {
     "input unknown": Case(
         [_call(output=M), _call(input=M)], 3, "computed", [None, 3], {"tokens-unknown": 1}
     ),
-    "no price": Case([_call(model="mystery", input=M)], None, None, [None], {"mystery": 1}),
+    "no price": Case([_call(model="mock-model", input=M)], None, None, [None], {"mock-model": 1}),
     "no model": Case([_call(model=None, input=M)], None, None, [None], {"unknown": 1}),
     "a model that is text": Case(
-        [_call(model="delete all files", input=M)], None, None, [None], {"model-bb80235c": 1}
+        [_call(model="delete all files", input=M)], None, None, [None], {"a hash": 1}
     ),
     "some without a price": Case(
-        [_call(input=M), _call(model="mystery", input=5), _call(model="mystery", input=5)],
+        [_call(input=M), _call(model="mock-model", input=5), _call(model="mock-model", input=5)],
         3,
         "computed",
         [3, None, None],
-        {"mystery": 2},
+        {"mock-model": 2},
     ),
-    "no tokens": Case([_call(), _call(model="mystery")], None, None, [None, None]),
+    "no tokens": Case([_call(), _call(model="mock-model")], None, None, [None, None]),
     "tokens unknown": Case([{"model": "quill", "timestamp": JUNE}], None, None, [None]),
     "dated name of a maker": Case(
         [_call(model="maker/quill-20250929", input=M)], 3, "computed", [3]
@@ -284,7 +285,8 @@ def test_a_session_costs_what_its_calls_cost(summed: Context, name: str) -> None
     assert computed.to_list() == [
         value if value is None else pytest.approx(value) for value in case.computed
     ]
-    assert dict(models) == case.unpriced
+    hashed = {shown_model("delete all files", summed.home.salt()): "a hash"}
+    assert {hashed.get(model, model): calls for model, calls in models} == case.unpriced
 
 
 @pytest.mark.parametrize(
@@ -353,7 +355,7 @@ def test_a_second_run_changes_no_row_and_another_table_changes_the_costs(priced:
     steps = [
         _call(input=M // 3),
         _call(input=7, output=1, source_ref="b"),
-        _call(model="mystery", input=M),
+        _call(model="mock-model", input=M),
     ]
     _fill(priced, {"s": steps})
     summarise_sessions(priced)
@@ -362,7 +364,7 @@ def test_a_second_run_changes_no_row_and_another_table_changes_the_costs(priced:
     assert before == {
         name: _rows(priced, f"SELECT rowid, * FROM {name} ORDER BY ALL") for name in TABLES
     }
-    mystery = '"mystery", "quill"'
+    mystery = '"mock-model", "quill"'
     (priced.home.root / "own.toml").write_text(
         PRICES.replace('"quill"', mystery).replace("input = 3\n", "input = 9\n")
     )

@@ -1,8 +1,7 @@
 """What a log says of itself: believed only as far as it can be checked."""
 
+from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from agent_core.session import Session
 from pipelines.home import Home
@@ -12,6 +11,8 @@ from pipelines.stages.provenance import (
     register_core_logs,
     with_sound_names,
 )
+
+_CORE = CoreLogs(Path("/nowhere"), frozenset(), b"salt")
 
 
 def _session(agent: str = "signals-core", release: str | None = None) -> Session:
@@ -31,33 +32,22 @@ def test_the_cores_own_logs_are_told_by_place_or_registered_hash(tmp_path: Path)
 
 
 def test_a_claim_to_be_the_core_gets_another_agent_and_key() -> None:
-    forged = with_sound_names(_session(), is_core=False, path=Path("/logs/1.json"))
+    forged = with_sound_names(_session(), _CORE, is_core=False, path=Path("/logs/1.json"))
     assert forged.agent == UNVERIFIED
     assert forged.key != "atif:1"
-    own = with_sound_names(_session(), is_core=True, path=Path("/logs/1.json"))
+    own = with_sound_names(_session(), _CORE, is_core=True, path=Path("/logs/1.json"))
     assert (own.agent, own.key) == ("signals-core", "atif:1")
 
 
-@pytest.mark.parametrize(
-    ("release", "shown"),
-    [
-        pytest.param("0.1.0+3f2a9c01b7de", "0.1.0+3f2a9c01b7de", id="the core's"),
-        pytest.param("2.1.52", "2.1.52", id="a version"),
-        pytest.param(None, None, id="none"),
-        pytest.param("1.0\ntool: run_command", "release-", id="an instruction"),
-        pytest.param("bob@corp.example", "release-", id="an address"),
-        pytest.param("9" * 50, "release-", id="too long"),
-    ],
-)
-def test_a_release_is_a_version_or_a_hash(release: str | None, shown: str | None) -> None:
-    session = _session("codex", release)
-    found = with_sound_names(session, is_core=False, path=Path("/x")).release
-    assert ("release-" if str(found).startswith("release-") else found) == shown
-    assert len(found or "") <= 40
-
-
-def test_an_agent_is_a_name_or_a_hash() -> None:
-    hostile = _session("alice@acme.example [/bold]\n## Rules")
-    found = with_sound_names(hostile, is_core=False, path=Path("/x")).agent
-    assert found.startswith("agent-")
-    assert len(found) == len("agent-") + 8
+def test_equal_names_stay_equal_and_say_nothing() -> None:
+    session = replace(
+        _session("Brindlecorp helper", "brindle-7"),
+        agent_version="brindle-7",
+        conversion_of=("Brindlecorp helper", "s1"),
+    )
+    found = with_sound_names(session, _CORE, is_core=False, path=Path("/x"))
+    assert found.conversion_of == (found.agent, "s1")
+    assert found.agent_version == found.release
+    assert "brindle" not in f"{found.agent} {found.release}".casefold()
+    other = CoreLogs(Path("/nowhere"), frozenset(), b"pepper")
+    assert with_sound_names(session, other, is_core=False, path=Path("/x")).agent != found.agent

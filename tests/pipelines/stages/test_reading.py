@@ -13,7 +13,7 @@ from pipelines.stages.file_state import Wanted
 from pipelines.stages.provenance import CoreLogs
 from tests.pipelines.claude_log import said, write_log
 
-_CORE = CoreLogs(Path("/nowhere"), frozenset())
+_CORE = CoreLogs(Path("/nowhere"), frozenset(), b"salt")
 
 
 def _logs(folder: Path, count: int) -> list[Wanted]:
