@@ -134,8 +134,8 @@ run_job = dg.define_asset_job(
 BATCHES_JOB_NAME = "signals_batches"
 batches_job = dg.define_asset_job(
     BATCHES_JOB_NAME,
-    selection=dg.AssetSelection.assets("judgements").downstream(),
-    description="Collects the batches that have ended, and goes on from there.",
+    selection=dg.AssetSelection.assets("sessions").downstream(),
+    description="Selects anew, collects the batches that have ended, and goes on from there.",
 )
 _ATTEMPTS = 3
 _DEAD_AFTER = timedelta(hours=12)

@@ -9,8 +9,13 @@ from agent_core.session import Session
 
 def is_excluded(session: Session, patterns: Sequence[str]) -> bool:
     """Whether a pattern names the session's project, its log, or a folder above one of them."""
-    names = [session.source_path, str(Path(session.source_path).absolute())]
-    names += [session.project] if session.project else []
+    return names_excluded(session.source_path, session.project, patterns)
+
+
+def names_excluded(source_path: str, project: str | None, patterns: Sequence[str]) -> bool:
+    """Whether a pattern names the project, the log, or a folder above one of them."""
+    names = [source_path, str(Path(source_path).absolute())]
+    names += [project] if project else []
     places = {place for name in names for place in _with_parents(name)}
     return any(
         fnmatch.fnmatchcase(place, pattern)

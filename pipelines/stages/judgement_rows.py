@@ -16,10 +16,10 @@ from agent_core.session import Session
 from judges.publication import Sealed, sealed
 from judges.verdict import Judge, JudgeIdentity, Judgement
 from pipelines.context import Context
+from pipelines.stages.model_replies import MAX_ATTEMPTS
 from pipelines.warehouse import query, replace_rows
 from pipelines.warehouse.session_rows import load_sessions
 
-MAX_ATTEMPTS = 3
 _RETRY_AFTER = timedelta(days=1)
 _BATCH_STEPS = 20_000
 """Steps that are in memory at once."""
@@ -77,7 +77,8 @@ def load_unchanged(connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame) -
     """Sessions that still hold what they held when they were chosen; others wait for next time."""
     now = query(
         connection,
-        "SELECT session_key, content_hash FROM sessions WHERE session_key IN (SELECT unnest(?))",
+        "SELECT session_key, content_hash FROM sessions "
+        "WHERE exclusion IS NULL AND session_key IN (SELECT unnest(?))",
         [batch["session_key"].to_list()],
     )
     same = batch.join(now, on=["session_key", "content_hash"], how="semi")

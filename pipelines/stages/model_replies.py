@@ -20,6 +20,17 @@ from pipelines.warehouse import query, replace_rows
 _KEPT_FOR = timedelta(days=30)
 """Of sessions that were never finished; longer than any batch or retry takes."""
 
+MAX_ATTEMPTS = 3
+"""How often a session is tried that no verdict comes of."""
+
+# A judge that was changed asks otherwise: while one may still try, its answers are kept.
+_DROP_GIVEN_UP = """
+DELETE FROM model_replies WHERE session_key IN (
+    SELECT session_key FROM judgements SEMI JOIN sessions USING (session_key, content_hash)
+    WHERE judge = 'llm' GROUP BY session_key
+    HAVING bool_and(status = 'unscored' AND attempts >= ?))
+"""
+
 
 class PaidReply(NamedTuple):
     """An answer and whose request it answers."""
@@ -63,8 +74,17 @@ def drop_replies(connection: duckdb.DuckDBPyConnection, session_keys: Sequence[s
 
 
 def drop_old_replies(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
-    """Forget answers that no verdict came of in a month: their session left, or was shut out."""
+    """Forget answers that no verdict will come of.
+
+    Those are the answers of a month ago, of sessions that are gone or excluded, and of sessions
+    that no judge tries again.
+    """
     connection.execute("DELETE FROM model_replies WHERE answered_at < ?", [now - _KEPT_FOR])
+    connection.execute(
+        "DELETE FROM model_replies WHERE session_key NOT IN "
+        "(SELECT session_key FROM sessions WHERE exclusion IS NULL)"
+    )
+    connection.execute(_DROP_GIVEN_UP, [MAX_ATTEMPTS])
 
 
 def _as_json(reply: ModelReply) -> str:

@@ -3,19 +3,21 @@
 Computed anew from the tables each time, so that the order in which files arrived does not matter.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import polars as pl
 
 from pipelines.config import SelectConfig
 from pipelines.context import Context
 from pipelines.prices import load_prices
 from pipelines.stages.costs import sum_usage
-from pipelines.stages.exclusion import mark_excluded
+from pipelines.stages.exclusion import names_excluded
 from pipelines.stages.model_replies import drop_old_replies
 from pipelines.stages.ownership import mark_copied_steps
 from pipelines.stages.step_order import order_steps
-from pipelines.warehouse import transaction
+from pipelines.warehouse import query, transaction
 
 _CONVERSIONS = """
 CREATE OR REPLACE TEMP TABLE conversions AS
@@ -115,7 +117,7 @@ def summarise_sessions(context: Context) -> dict[str, int]:
         order_steps(connection)
         connection.execute(_COUNTS)
         sum_usage(connection, prices, salt)
-        mark_excluded(connection, context.config.sources.exclude)
+        _mark_excluded(connection, context.config.sources.exclude)
         _summarise(connection, context.config.select)
         drop_old_replies(connection, context.clock())
         connection.execute(_RELEASES)
@@ -131,6 +133,19 @@ def _price_file(context: Context) -> Path | None:
     """The file that signals.toml names, seen from the folder that signals.toml lies in."""
     file = context.config.prices.file
     return file and context.home.root / file.expanduser()
+
+
+def _mark_excluded(connection: duckdb.DuckDBPyConnection, patterns: Sequence[str]) -> None:
+    """Put the keys of the stored sessions that a pattern names into the table `shut_out`.
+
+    A pattern may be newer than the session: what was read before it is kept out as well.
+    """
+    logs = query(connection, "SELECT session_key, source_path, project FROM sessions").iter_rows()
+    keys = [key for key, *names in logs if patterns and names_excluded(*names, patterns)]
+    rows = pl.DataFrame({"session_key": keys}, schema={"session_key": pl.String})
+    connection.register("incoming", rows.to_arrow())
+    connection.execute("CREATE OR REPLACE TEMP TABLE shut_out AS FROM incoming")
+    connection.unregister("incoming")
 
 
 def _summarise(connection: duckdb.DuckDBPyConnection, select: SelectConfig) -> None:
