@@ -21,7 +21,7 @@ def gather(view: SegmentView, embed: Embed | None = None) -> Evidence:
         if embed is not None:
             meaning = restatement_of_meaning(view.closing, view.earlier, embed)
             found |= {} if meaning is None else {"restates_meaning": meaning}
-    return found | _combined(found)
+    return found | _combined(found) | _terse(found)
 
 
 def present(evidence: Evidence, name: str) -> bool:
@@ -43,3 +43,12 @@ def _combined(found: Evidence) -> dict[str, float]:
         "failure_after_claim": of("agent_claims", "agent_edited")
         * of("says_failure", "pastes_failure"),
     }
+
+
+def _terse(found: Evidence) -> dict[str, float]:
+    """A few words are a mere command unless they object to something."""
+    if "bare_command" not in found:
+        return {}
+    objections = ("says_undo", "says_objects", "says_malfunction", "says_escalation")
+    objects = max(found.get(name, 0.0) for name in objections)
+    return {"bare_command": found["bare_command"] * (1 - objects)}

@@ -25,6 +25,7 @@ SAID = (
     "time_saved",
     "learning",
     "review",
+    "new_task",
 )
 """Kinds of the lexicon that are evidence by themselves, each named `says_<kind>`."""
 
