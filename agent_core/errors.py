@@ -7,6 +7,7 @@ SignalsError                 one clear line: what is wrong, with which thing, an
 ├── ConfigError              signals.toml is wrong
 ├── HomeError                the home cannot be used
 │   ├── LockHeldError        another process writes to the home
+│   │   └── JudgingHeldError another process pays for verdicts
 │   └── WarehouseError       the warehouse file is damaged or of a newer version
 ├── ModelError               a language or embedding model cannot be used
 │   └── ModelReplyError      one call to it failed; another may succeed
@@ -45,6 +46,10 @@ class LockHeldError(HomeError):
     """Another process holds the home's lock; the text names the holder."""
 
 
+class JudgingHeldError(LockHeldError):
+    """Another process judges this home's sessions by a model; the text names it."""
+
+
 class WarehouseError(HomeError):
     """The warehouse file is damaged, or was written by a newer Signals."""
 
@@ -54,7 +59,16 @@ class ModelError(SignalsError):
 
 
 class ModelReplyError(ModelError):
-    """One call to a model failed (time-out, cut or unreadable answer); another may succeed."""
+    """One call to a model failed (time-out, cut or unreadable answer); another may succeed.
+
+    `tries` of it may have been billed. `is_endpoints`: the endpoint failed, whatever it was asked;
+    without it the endpoint refused this very request.
+    """
+
+    def __init__(self, words: str, *, tries: int = 1, is_endpoints: bool = False) -> None:
+        super().__init__(words)
+        self.tries = tries
+        self.is_endpoints = is_endpoints
 
 
 class SandboxError(SignalsError):

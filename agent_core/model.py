@@ -1,20 +1,22 @@
 """How a chat model is called: one callable, messages in, a reply out.
 
-`OpenAIModel` speaks the chat completions API of any OpenAI-compatible endpoint. Retries (429, 5xx,
-time-outs, broken connections) are the client's own, after as long as the endpoint says. What
-remains is one of two errors: `ModelError` when the endpoint cannot be used at all (unreachable,
-wrong key, no such model, quota), `ModelReplyError` when this one call failed and another may not.
+`OpenAIModel` speaks the chat completions API of any OpenAI-compatible endpoint. 429, 5xx and broken
+connections are tried again (agent_core.model_tries), after as long as the endpoint says; what is
+late is not. What remains is one of two errors: `ModelError` when the endpoint cannot be used at all
+(unreachable, wrong key, no such model, quota), `ModelReplyError` when this one call failed and
+another may not.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from agent_core.errors import ModelError, ModelReplyError
+from agent_core.model_tries import Tries, is_connecting
 from agent_core.rate_limit import say_when_to_retry
 from agent_core.session import Tokens
 
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter", "other"]
 
-DEFAULT_TIMEOUT_SECONDS = 120.0
+DEFAULT_TIMEOUT_SECONDS = 300.0
+"""A model that thinks first takes minutes; an answer that comes too late is billed all the same."""
 DEFAULT_MAX_RETRIES = 4
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -34,7 +37,10 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
     "length": "length",
     "content_filter": "content_filter",
 }
-_CONNECTING = frozenset({"ConnectError", "ConnectTimeout", "UnsupportedProtocol"})
+# OpenAI's models that think refuse `max_tokens`, and some other servers know no other name; no
+# limit at all where the endpoint takes neither, or has no room for it beside the question.
+_LIMIT_NAMES: tuple[str | None, ...] = ("max_completion_tokens", "max_tokens", None)
+_REFUSALS = frozenset({400, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,8 @@ class ModelReply:
     tokens: Tokens = field(default_factory=Tokens)
     finish_reason: FinishReason = "stop"
     refusal: str | None = None
+    lost_tries: int = 0
+    """Tries before it that brought no answer and may have been billed all the same."""
 
 
 class ChatModel(Protocol):
@@ -114,6 +122,9 @@ class OpenAIModel:
     and one that is cut is tried again. The client is made at the first call, so that building the
     model costs nothing; close it, or use the model as a context. An empty key is sent as a
     placeholder (local servers want none): the environment's keys are never read here.
+
+    `max_output_tokens` limits an answer with the thought before it, where the endpoint takes such a
+    limit: it is sent as `max_completion_tokens`, after a refusal of that as `max_tokens`, then not.
     """
 
     def __init__(
@@ -124,12 +135,15 @@ class OpenAIModel:
         *,
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         max_retries: int = DEFAULT_MAX_RETRIES,
+        max_output_tokens: int | None = None,
     ) -> None:
         self._base_url = base_url
         self._model = model
         self._api_key = api_key or "none"
         self._timeout = timeout
         self._max_retries = max_retries
+        self._max_output_tokens = max_output_tokens
+        self._limit_names = _LIMIT_NAMES if max_output_tokens else (None,)
         self._client: OpenAI | None = None
         self._opening = Lock()
 
@@ -149,13 +163,14 @@ class OpenAIModel:
         import openai  # 1 s to import, and most runs never call a model
 
         request = request_body(self._model, messages, tools, response_schema)
+        tries = Tries(self._max_retries)
         try:
-            completion = self.client().chat.completions.create(**request)
+            completion = tries.run(lambda: self._completion(request))
         except openai.OpenAIError as error:
-            raise self.explained(error) from error
+            raise self._counted(self.explained(error), tries) from error
         except ValueError as error:  # the body claims to be JSON and is not
-            raise self._bad_reply("a body that is not JSON") from error
-        return self._read(completion)
+            raise self._bad_reply("a body that is not JSON", tries.lost + 1) from error
+        return self._read(completion, tries)
 
     def close(self) -> None:
         """Closes the connections; the next call opens new ones."""
@@ -191,18 +206,50 @@ class OpenAIModel:
                 )
             return self._client
 
-    def _read(self, completion: "ChatCompletion") -> ModelReply:
+    def _completion(self, request: Mapping[str, Any]) -> "ChatCompletion":
+        """One completion under the limit that the endpoint takes; a refusal is not billed."""
+        import openai
+
+        create: Callable[..., Any] = (
+            self.client().with_options(max_retries=0).chat.completions.create
+        )
+        names, are_unknown = self._limit_names, True
+        while (name := names[0]) is not None:
+            try:
+                completion = create(**request, **{name: self._max_output_tokens})
+            except openai.APIStatusError as error:
+                if not _is_about_the_limit(error):
+                    raise
+                # Too much beside a long question may be right beside the next one.
+                are_unknown = are_unknown and "context" not in str(error)
+                names = names[1:]
+            else:
+                break
+        else:
+            completion = create(**request)
+        if are_unknown:
+            self._limit_names = names
+        return cast("ChatCompletion", completion)
+
+    def _read(self, completion: "ChatCompletion", tries: Tries) -> ModelReply:
         try:
-            return read_completion(completion)
+            return replace(read_completion(completion), lost_tries=tries.lost)
         except (AttributeError, IndexError, TypeError) as error:
             # The client does not validate: a foreign body arrives as a string or half a model.
-            raise self._bad_reply("a body that is no chat completion") from error
+            raise self._bad_reply("a body that is no chat completion", tries.lost + 1) from error
 
-    def _bad_reply(self, what: str) -> ModelReplyError:
+    def _bad_reply(self, what: str, tries: int = 1) -> ModelReplyError:
         return ModelReplyError(
             f"{self.place} answered with {what}; check that the base URL is that of an "
-            "OpenAI-compatible API (it usually ends in /v1)"
+            "OpenAI-compatible API (it usually ends in /v1)",
+            tries=tries,
+            is_endpoints=True,
         )
+
+    def _counted(self, error: ModelError, tries: Tries) -> ModelError:
+        if isinstance(error, ModelReplyError):
+            error.tries = tries.lost
+        return error
 
     def explained(self, error: Exception) -> ModelError:
         """An error of the client in the words of the endpoint and the remedy."""
@@ -210,13 +257,16 @@ class OpenAIModel:
 
         if isinstance(error, openai.APIStatusError):
             return self._status_error(error)
-        if isinstance(error, openai.APITimeoutError) and not _is_connecting(error):
+        if isinstance(error, openai.APITimeoutError) and not is_connecting(error):
             return ModelReplyError(
                 f"{self.place} did not answer within {self._timeout:g} s; "
-                "raise the time-out or choose a faster model"
+                "raise the time-out or choose a faster model",
+                is_endpoints=True,
             )
-        if isinstance(error, openai.APIConnectionError) and not _is_connecting(error):
-            return ModelReplyError(f"{self.place} broke off its answer; try again later")
+        if isinstance(error, openai.APIConnectionError) and not is_connecting(error):
+            return ModelReplyError(
+                f"{self.place} broke off its answer; try again later", is_endpoints=True
+            )
         if isinstance(error, openai.APIConnectionError):
             return ModelError(
                 f"{self.place} cannot be reached; check the base URL and that the server runs"
@@ -236,7 +286,9 @@ class OpenAIModel:
         if status in fatal:
             return ModelError(f"{self.place} {fatal[status]}")
         if status >= 500:
-            return ModelReplyError(f"{self.place} failed ({status}); try again later")
+            return ModelReplyError(
+                f"{self.place} failed ({status}); try again later", is_endpoints=True
+            )
         return ModelReplyError(
             f"{self.place} refused the request ({status}); "
             "the session may be too long for the model, or the endpoint lacks JSON schemas"
@@ -245,19 +297,21 @@ class OpenAIModel:
     @property
     def place(self) -> str:
         """The endpoint as errors name it; without user or password."""
-        parts = urlsplit(self._base_url)
-        host = parts.hostname or self._base_url
-        port = f":{parts.port}" if parts.port else ""
-        return f"model endpoint {parts.scheme}://{host}{port}{parts.path}"
+        return f"model endpoint {shown_url(self._base_url)}"
 
 
-def _is_connecting(error: Exception) -> bool:
-    """Whether the connection never stood; the transport's error is the cause of the client's."""
-    return type(error.__cause__).__name__ in {
-        "ConnectError",
-        "ConnectTimeout",
-        "UnsupportedProtocol",
-    }
+def shown_url(url: str) -> str:
+    """A URL as people are told of it: without user, password and query."""
+    parts = urlsplit(url)
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _is_about_the_limit(error: "APIStatusError") -> bool:
+    """Whether a request was refused for the limit of its answer, or for it beside the question."""
+    said = str(error)
+    named = any(name in said for name in _LIMIT_NAMES if name) or "context length" in said
+    return named and error.status_code in _REFUSALS
 
 
 def request_body(

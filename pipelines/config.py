@@ -46,7 +46,10 @@ class JudgeConfig(_Section):
     """Send session text to the endpoint without asking (for scheduled runs)."""
     idle_hours: float = Field(default=6.0, ge=0)
     """A model judges a session only when it has been quiet this long."""
-    timeout_seconds: float = Field(default=60.0, gt=0)
+    timeout_seconds: float = Field(default=300.0, gt=0)
+    """For one answer; one that comes later is not read, and billed all the same."""
+    max_output_tokens: int | None = Field(default=16_000, gt=0)
+    """Of an answer with the thought before it, where the endpoint takes a limit; not in batches."""
     max_retries: int = Field(default=4, ge=0)
     concurrency: int = Field(default=4, ge=1, le=64)
     """Calls to the model at a time."""

@@ -3,9 +3,10 @@
 import os
 from math import inf
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from agent_core.errors import ConfigError
-from agent_core.model import OpenAIModel
+from agent_core.model import OpenAIModel, shown_url
 from judges.verdict import Judge
 from pipelines.config import JudgeConfig
 from pipelines.context import Context
@@ -28,7 +29,8 @@ def require_consent(config: JudgeConfig, what: str) -> None:
     """Raise ConfigError unless the configuration agrees to send `what` to its endpoint."""
     if not config.consent:
         raise ConfigError(
-            f"{what} would be sent to {config.base_url}: set [judge] consent = true to agree"
+            f"{what} would be sent to {shown_url(config.base_url)}: "
+            "set [judge] consent = true to agree"
         )
 
 
@@ -77,6 +79,7 @@ def make_model(config: JudgeConfig) -> OpenAIModel:
         api_key=api_key(config),
         timeout=config.timeout_seconds,
         max_retries=config.max_retries,
+        max_output_tokens=config.max_output_tokens,
     )
 
 
@@ -85,9 +88,9 @@ def api_key(config: JudgeConfig) -> str:
     key = os.environ.get(config.api_key_env, "")
     if key:
         return key
-    if any(host in config.base_url for host in ("//127.0.0.1", "//localhost", "//[::1]")):
+    if urlsplit(config.base_url).hostname in ("127.0.0.1", "localhost", "::1"):
         return "not-needed"
     raise ConfigError(
-        f"no key for {config.base_url}: set {config.api_key_env}, or name another variable with "
-        "[judge] api_key_env"
+        f"no key for {shown_url(config.base_url)}: set {config.api_key_env}, or name another "
+        "variable with [judge] api_key_env"
     )

@@ -6,6 +6,7 @@ from math import ceil, inf
 
 import polars as pl
 
+from agent_core.model import shown_url
 from agent_core.session import Tokens
 from judges.transcript import (
     MAX_RESULT_CHARS,
@@ -81,7 +82,7 @@ def announce(context: Context, sessions: pl.DataFrame, budget: Budget) -> None:
     if sessions.height:
         end_progress()
         words = estimate_run(context, sessions, budget).words()
-        endpoint = context.config.judge.base_url
+        endpoint = shown_url(context.config.judge.base_url)
         print(f"signals: sending {words}, secrets redacted, to {endpoint}", file=sys.stderr)
 
 

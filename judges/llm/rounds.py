@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from agent_core.errors import ModelReplyError
 from agent_core.model import ChatMessage, ModelReply
+from agent_core.redaction import visible
 from judges.llm.reading import Spent
 from judges.llm.request import Answer, ModelRequest
 from judges.replies import Unusable
@@ -64,10 +65,14 @@ def _read(question: Question[_Read], reply: ModelReply) -> _Read | Unusable:
 
 
 def _repair(request: ModelRequest, reply: ModelReply, why: Unusable) -> ModelRequest:
-    """The same request with the answer that was given and what is wrong with it."""
+    """The same request with the answer that was given and what is wrong with it.
+
+    A model's text may hold half a surrogate pair, which no request can hold.
+    """
+    given = visible(reply.text or reply.refusal or "")
     messages = (
         *request.messages,
-        ChatMessage("assistant", reply.text or reply.refusal or "(empty)"),
+        ChatMessage("assistant", given or "(empty)"),
         ChatMessage("user", f"This answer cannot be used: {why.words}. Answer again."),
     )
     return ModelRequest(request.model, messages, request.schema)

@@ -22,6 +22,7 @@ def agent(
     yes: Annotated[bool, typer.Option("--yes", help="Agree to send text to the model.")] = False,
 ) -> None:
     """Work on a task with the configured model; the session is logged in the home."""
+    from agent_core.model import shown_url
     from pipelines.agent_task import work_on
 
     given = options(context)
@@ -29,7 +30,8 @@ def agent(
         raise BadInputError(f"--repo {repo}: not a folder")
     prepared = given.context("agent")
     config = prepared.config.judge
-    ask_consent(f"the task and files of {repo}", config.base_url, yes=yes or config.consent)
+    endpoint = shown_url(config.base_url)
+    ask_consent(f"the task and files of {repo}", endpoint, yes=yes or config.consent)
     os.umask(given.umask)  # the agent makes files in a repository of the user's
     result = work_on(prepared, task, repo.resolve())
     given.print(

@@ -178,6 +178,7 @@ def _agree(
     given: Options, prepared: "Context", chosen: "pl.DataFrame", budget: "Budget", *, yes: bool
 ) -> None:
     """Say what is to be sent, and ask before anything is; raises BadInputError without a yes."""
+    from agent_core.model import shown_url
     from pipelines.run_estimate import estimate_run
 
     config = prepared.config.judge
@@ -187,8 +188,9 @@ def _agree(
         chosen = with_sessions_in_batches(prepared, chosen)
     if chosen.height:
         words = estimate_run(prepared, chosen, budget).words()
-        ask_consent(words, config.base_url, yes=yes or config.consent)
-        given.say(f"Sending {words}, secrets redacted, to {config.base_url}")
+        endpoint = shown_url(config.base_url)
+        ask_consent(words, endpoint, yes=yes or config.consent)
+        given.say(f"Sending {words}, secrets redacted, to {endpoint}")
 
 
 def _say_what_is_open(given: Options, prepared: "Context") -> None:

@@ -1,9 +1,12 @@
 """The chat model against a real HTTP server with the real client."""
 
+import json
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx2
+import openai
 import pytest
 
 from agent_core.errors import ModelError, ModelReplyError
@@ -14,7 +17,9 @@ from agent_core.model import (
     OpenAIModel,
     ResponseSchema,
     ToolSchema,
+    shown_url,
 )
+from agent_core.model_tries import pause_before_retry
 from agent_core.rate_limit import seconds_to_reset
 from agent_core.session import Tokens
 from tests.fake_openai import Answer, FakeOpenAI, cut, failure, raw, refusal, text, tool_calls
@@ -151,17 +156,102 @@ def test_reads_when_a_limit_is_lifted(headers: dict[str, str], seconds: float | 
     [
         (failure(500, retry_after=0.01), "failed (500)"),
         (cut("hello"), "broke off its answer"),
-        (text("late", delay_seconds=5), "did not answer within 0.2 s"),
     ],
-    ids=["500", "cut", "slow"],
+    ids=["500", "cut"],
 )
 def test_tries_again_and_then_fails_this_call_alone(answer: Answer, words: str) -> None:
     """As often as it may; the endpoint fails the test on a call too many or too few."""
     with pytest.raises(ModelReplyError) as raised:
-        ask([answer, answer], timeout=0.2 if "within" in words else 5.0, retries=1)
+        ask([answer, answer], retries=1)
     assert words in str(raised.value)
-    served = ask([answer, text("hi")], timeout=0.2 if "within" in words else 5.0, retries=1)
-    assert served.text == "hi"
+    assert (raised.value.tries, raised.value.is_endpoints) == (2, True)
+    served = ask([answer, text("hi")], retries=1)
+    assert (served.text, served.lost_tries) == ("hi", 1)
+
+
+def test_what_is_late_is_asked_for_once() -> None:
+    """It is billed although nobody reads it; the endpoint fails the test on a second call."""
+    with pytest.raises(ModelReplyError, match=r"did not answer within 0\.2 s") as raised:
+        ask([text("late", delay_seconds=5)], timeout=0.2, retries=4)
+    assert (raised.value.tries, raised.value.is_endpoints) == (1, True)
+
+
+def test_what_is_refused_is_not_billed() -> None:
+    with pytest.raises(ModelReplyError) as raised:
+        ask([failure(400)], retries=4)
+    assert (raised.value.tries, raised.value.is_endpoints) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "pause"),
+    [
+        (failure(429, headers={"retry-after-ms": "20"}), 0.02),
+        (failure(429, headers={"Retry-After": "7"}), 7.0),
+        (failure(429, headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"}), 0.5),
+        (failure(429, headers={"Retry-After": "121"}), None),
+        (failure(503, headers={"x-should-retry": "false"}), None),
+        (failure(400, headers={"x-should-retry": "true", "Retry-After": "3"}), 3.0),
+        (failure(404), None),
+    ],
+    ids=["milliseconds", "seconds", "a date gone by", "too long", "told not", "told to", "404"],
+)
+def test_the_pause_before_another_try(answer: Answer, pause: float | None) -> None:
+    request = httpx2.Request("POST", "http://127.0.0.1/")
+    response = httpx2.Response(answer.status, headers=dict(answer.headers), request=request)
+    found = pause_before_retry(openai.APIStatusError("", response=response, body=None), 0)
+    if "GMT" in answer.headers.get("Retry-After", ""):
+        assert found is not None
+        assert 0.375 <= found <= 0.5  # the first pause where nothing is asked for
+    else:
+        assert found == pause
+
+
+def _refused(words: str) -> Answer:
+    return Answer(json.dumps({"error": {"message": words}}).encode(), 400)
+
+
+_UNKNOWN = "Unsupported parameter: '{}'"
+_NO_ROOM = "'max_tokens' is too large: this model's maximum context length is 9 tokens"
+
+
+@pytest.mark.parametrize(
+    ("script", "limits"),
+    [
+        ([text("a"), text("b")], ["new", "new"]),
+        ([_refused(_UNKNOWN.format("max_completion_tokens")), text("a"), text("b")],
+         ["new", "old", "old"]),
+        ([_refused("extra: max_completion_tokens"), _refused("extra: max_tokens"), text("a"),
+          text("b")], ["new", "old", "none", "none"]),
+        ([_refused(_NO_ROOM), _refused(_NO_ROOM), text("a"), text("b")],
+         ["new", "old", "none", "new"]),
+    ],
+    ids=["taken", "known by the other name", "unknown", "no room beside one question"],
+)  # fmt: skip
+def test_an_answer_is_limited_as_the_endpoint_takes_it(
+    script: list[Answer], limits: list[str]
+) -> None:
+    with (
+        FakeOpenAI(script) as endpoint,
+        OpenAIModel(endpoint.base_url, "m", max_retries=0, max_output_tokens=9) as model,
+    ):
+        assert [model(HELLO).text, model(HELLO).text] == ["a", "b"]
+    names = {"max_completion_tokens": "new", "max_tokens": "old"}
+    sent = [[word for name, word in names.items() if r.get(name) == 9] for r in endpoint.requests]
+    assert [" ".join(words) or "none" for words in sent] == limits
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://me:pw@127.0.0.1:9/v1?key=k", "http://127.0.0.1:9/v1"),
+        ("https://api.example/v1", "https://api.example/v1"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("no url", "no url"),
+    ],
+    ids=["password", "plain", "IPv6", "no url"],
+)
+def test_a_url_is_shown_without_what_is_secret(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
 
 
 def test_threads_share_one_client() -> None:

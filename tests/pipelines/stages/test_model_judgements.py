@@ -8,13 +8,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from agent_core.errors import ModelError
+from agent_core.errors import ConfigError, ModelError
 from judges.llm import LLMJudge
+from judges.verdict import JudgeIdentity
 from pipelines import loop
 from pipelines.budget import Budget
 from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
-from pipelines.judging import make_budget, make_model_judge
+from pipelines.judging import judge_with_consent, make_budget, make_model_judge
+from pipelines.run_estimate import announce
 from pipelines.stages.ingest import ingest
 from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
 from pipelines.stages.sessions import summarise_sessions
@@ -295,6 +297,29 @@ def test_a_scheduled_run_says_what_it_sends(
         "signals: sending the text of 2 sessions: about 8,900 tokens, at a price unknown to the "
         f"price table, secrets redacted, to {endpoint.base_url}\n"
     )
+
+
+def test_half_a_surrogate_pair_in_an_answer_does_not_spoil_its_repair(context: Context) -> None:
+    with_sessions(context, 1)
+    with FakeOpenAI([text("half \ud83d JSON"), find()]) as endpoint:
+        judge(context, endpoint)
+    assert judgements(context) == [("s0", "judged", None)]
+    assert endpoint.requests[1]["messages"][2]["content"] == "half  JSON"
+
+
+def test_nobody_is_told_the_password_in_a_base_url(
+    context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_sessions(context, 1)
+    section = JudgeConfig(judge="llm", base_url="http://me:pw@models.example:9/v1")
+    for agreed, fault in ((False, "set \\[judge\\] consent = true"), (True, "no key for")):
+        config = Config(judge=section.model_copy(update={"consent": agreed}))
+        with pytest.raises(ConfigError, match=fault) as no:
+            judge_with_consent(replace(context, config=config))
+        assert "pw" not in str(no.value)
+    chosen, _ = sessions_for_model(context, JudgeIdentity("llm", "1", "1", "m", "1"))
+    announce(replace(context, config=Config(judge=section)), chosen, Budget())
+    assert capsys.readouterr().err.endswith(", secrets redacted, to http://models.example:9/v1\n")
 
 
 def test_answers_that_nothing_came_of_go_after_a_month(context: Context) -> None:
