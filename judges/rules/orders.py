@@ -15,6 +15,15 @@ _PARTS = ("reader", "reader_elsewhere", "verb", "noun")
 _SENTENCE = re.compile(r"[^.!?。！？]*(?:[.!?](?!\s|\Z)[^.!?。！？]*)*[.!?。！？]*\s*")
 
 
+_TURNED = re.compile("\u202e[^\u202c\n]*\u202c?")
+"""Written backwards and turned around for the eye: nobody's way to say what they feel."""
+
+
+def without_turned(text: str) -> str:
+    """The text, with its invisible characters, without what a right-to-left override turns."""
+    return _TURNED.sub(" ", text)
+
+
 def without_orders(text: str) -> str:
     """The text without sentences that a model is to obey."""
     if not (

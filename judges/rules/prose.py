@@ -5,7 +5,7 @@ import unicodedata
 from typing import NamedTuple
 
 from agent_core.redaction import visible
-from judges.rules.orders import without_orders
+from judges.rules.orders import without_orders, without_turned
 
 MAX_TURN_CHARS = 20_000
 """Longer turns are pastes: what stands behind is not looked at, so that time stays bounded."""
@@ -38,7 +38,7 @@ def split_turn(text: str) -> Turn:
 
 def clean(text: str) -> str:
     """Normal quotes and composed letters, without invisible characters and orders to models."""
-    return without_orders(visible(text).translate(_CURLY))
+    return without_orders(visible(without_turned(text)).translate(_CURLY))
 
 
 def _is_pasted(line: str) -> bool:

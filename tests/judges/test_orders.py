@@ -2,7 +2,7 @@
 
 import pytest
 
-from judges.rules.orders import without_orders
+from judges.rules.orders import without_orders, without_turned
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,17 @@ def test_a_persons_words_are_kept(text: str) -> None:
 )
 def test_orders_are_taken_out(text: str, kept: str) -> None:
     assert without_orders(text) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("\u202eneddih si siht\u202c It still fails.", "  It still fails."),
+        ("No. \u202enot ended", "No.  "),
+        ("\u202eone line\nIt still fails.", " \nIt still fails."),
+        ("עדיין לא עובד", "עדיין לא עובד"),
+    ],
+    ids=["closed", "open", "ends with its line", "a script from right to left"],
+)
+def test_text_turned_around_is_left_out(text: str, kept: str) -> None:
+    assert without_turned(text) == kept

@@ -1,6 +1,7 @@
 """No planted text changes a verdict of the rules judge."""
 
 import random
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.judges.injection.snippets import MARKER, Snippet, distinct, snippets
 from tests.judges.injection.verdicts import is_changed
 
 _SAMPLE = 15
+_REAL_SAMPLE = 200
+"""Snippets in each position; `tests/benchmarks/injection.py` takes all of them."""
 _REAL_SESSIONS = 60
 _MOST_BYTES = 400_000
 JUDGE = RulesJudge(b"salt")
@@ -56,18 +59,20 @@ def test_a_sample_changes_no_verdict(position: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("position", POSITIONS)
 def test_no_snippet_changes_a_verdict_on_an_invented_session(position: str) -> None:
-    for session in invented_sessions():
-        if any(map(POSITIONS[position][0], session.steps)):
-            assert changed(position, list(snippets()), [session]) == []
+    """Every snippet once; the sessions take turns."""
+    assert changed(position, list(snippets()), invented_sessions()) == []
 
 
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("position", POSITIONS)
 def test_no_snippet_changes_a_verdict_on_a_real_session(position: str, shared_dir: Path) -> None:
-    assert changed(position, list(snippets()), real_sessions(shared_dir)) == []
+    """Others in each position, so that nearly all stand somewhere in a real session."""
+    chosen = sample(_REAL_SAMPLE, seed=list(POSITIONS).index(position))
+    assert changed(position, chosen, real_sessions(shared_dir)) == []
 
 
+@cache
 def real_sessions(shared: Path) -> list[Session]:
     """Sessions of the real logs, one a file, of all formats that the seeded order meets."""
     paths = sorted(path for path in (shared / "logs").rglob("*") if _is_log(path))
