@@ -1,15 +1,13 @@
 """The weights of friction come from the prior and the labels, by the script that is shipped."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from judges.rules.fitting import LabelledEvidence, fit
 from judges.rules.scoring import Scale, shipped_weights
+from tests.judges.scripts import script_at
 
 PRIOR = Scale(operating_point=0.5, bias=-1.0, weights={"stops": 2.0, "thanks": -1.0, "rare": 1.0})
 
@@ -51,16 +49,6 @@ def test_a_project_is_left_out_whole() -> None:
 def test_the_shipped_weights_are_those_that_the_script_fits(
     repository: Path, shared_dir: Path
 ) -> None:
-    script = _script(repository / "data" / "fit_rules_judge.py")
+    script = script_at(repository / "data" / "fit_rules_judge.py")
     fitted = fit(script.read_labelled(shared_dir), script.read_prior())
     assert shipped_weights().friction == fitted
-
-
-def _script(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fit_rules_judge", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module

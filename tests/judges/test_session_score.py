@@ -1,7 +1,9 @@
 """How the score of a whole session comes about. All dialogues are invented."""
 
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent_core.session import Session, ToolCall
@@ -17,6 +19,7 @@ from judges.rules.session_score import (
 )
 from judges.verdict import Judgement
 from tests.judges.build import Called, agent, edited, event, person, ran, session
+from tests.judges.scripts import script_at
 
 LOG = math.log1p
 ASK = "I want to move the two oldest parcels, the blue lamp, and both chairs to the same day."
@@ -210,3 +213,14 @@ def test_shipped_weights_speak_for_a_bad_end() -> None:
     known = session_evidence(read_scenes(errand(ASK)), [0.0, 0.0])
     assert set(parts) <= set(known)
     assert all(part.weight > 0 and part.low < part.high for part in parts.values())
+
+
+@pytest.mark.slow
+def test_the_shipped_weights_are_those_that_the_script_fits(
+    repository: Path, shared_dir: Path
+) -> None:
+    """Else: python data/fit_session_score.py --write"""
+    script = script_at(repository / "data" / "fit_session_score.py")
+    known = script.read_known(shared_dir)
+    errands = known.only(np.isin(known.domains, script.ERRANDS))
+    assert script.as_toml(script.fit(errands)) == script.WEIGHTS.read_text(encoding="utf-8")
