@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit, urlunsplit
 
 from agent_core.batch_file import PATH, Answer, plain_code, read_answers, request_line
 from agent_core.errors import ModelError, ModelReplyError
@@ -74,7 +75,8 @@ class OpenAIBatches:
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         max_retries: int = DEFAULT_MAX_RETRIES,
     ) -> None:
-        self.base_url = base_url
+        self.base_url = plain_url(base_url)
+        """What batches are known to be at: to be kept, so without user and password."""
         self._max_retries = max_retries
         self._endpoint = OpenAIModel(
             base_url, model, api_key, timeout=timeout, max_retries=max_retries
@@ -143,6 +145,18 @@ class OpenAIBatches:
         """Delete the batch's files at the endpoint; False where one could not be."""
         files = (state.input_file, state.output_file, state.error_file)
         return all([self._delete(file_id) for file_id in files if file_id])
+
+    def cancel(self, batch_id: str) -> bool:
+        """Let a batch cost nothing more; False where the endpoint does not say it will."""
+        import openai
+
+        try:
+            self._endpoint.client().batches.cancel(batch_id)
+        except openai.NotFoundError:
+            return True
+        except (openai.OpenAIError, ValueError):
+            return False
+        return True
 
     def close(self) -> None:
         """Closes the connections; the next call opens new ones."""
@@ -231,6 +245,13 @@ class OpenAIBatches:
         if isinstance(error, openai.OpenAIError):
             return self._endpoint.explained(error)
         return ModelReplyError(f"{self._endpoint.place} sent something else than {what}")
+
+
+def plain_url(base_url: str) -> str:
+    """The same for all ways to write one endpoint: no user, password, query or last slash."""
+    parts = urlsplit(base_url)
+    place = parts.netloc.rpartition("@")[2].lower()
+    return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
 
 
 def _state(batch: "Batch") -> BatchState:

@@ -92,6 +92,8 @@ class FakeBatches(FakeOpenAI):
                 return _json({"id": name, "deleted": True}) if known else failure(404)
             case "POST", ["batches"]:
                 return self._create(json.loads(body))
+            case "POST", ["batches", name, "cancel"]:
+                return self._cancel(name)
             case "GET", ["batches"]:
                 listed = {"object": "list", "data": self.batches[::-1], "has_more": False}
                 return _json(listed)
@@ -137,6 +139,13 @@ class FakeBatches(FakeOpenAI):
         }
         self.batches.append(batch)
         return _json(batch)
+
+    def _cancel(self, name: str) -> Answer:
+        for batch in self.batches:
+            if batch["id"] == name:
+                batch["status"] = "cancelling"
+                return _json(batch)
+        return failure(404)
 
     def _rows(self, planned: Planned, requests: Sequence[dict[str, Any]]) -> tuple[bytes, bytes]:
         rows = zip(requests, planned.outcomes, strict=True)

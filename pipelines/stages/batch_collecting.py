@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from agent_core.batch import BatchState, OpenAIBatches
+from agent_core.batch import BatchState, OpenAIBatches, plain_url
 from agent_core.batch_file import Answer
 from agent_core.errors import ModelReplyError
 from agent_core.model import ModelReply
+from pipelines.batch_state import OpenAtEndpoint, write_batch_state
 from pipelines.context import Context
-from pipelines.stages.batch_requests import outcomes_of
+from pipelines.stages.batch_requests import mark_pending, outcomes_of, settle_judged
 from pipelines.stages.batch_rows import (
     OpenBatch,
     note_state,
@@ -37,8 +38,8 @@ def collect_batches(context: Context, endpoint: OpenAIBatches) -> dict[str, int]
     counts: Counter[str] = Counter()
     for batch in found:
         try:
-            if batch.base_url != endpoint.base_url:
-                counts.update(_give_up(context, batch, "the batch is at another endpoint"))
+            if plain_url(batch.base_url) != endpoint.base_url:
+                counts.update(_give_up(context, None, batch, "the batch is at another endpoint"))
             elif batch.batch_id is None:
                 counts.update(_confirm(context, endpoint, batch))
             else:
@@ -47,6 +48,25 @@ def collect_batches(context: Context, endpoint: OpenAIBatches) -> dict[str, int]
         except ModelReplyError:
             counts["batches_not_reached"] += 1
     return dict(counts)
+
+
+def note_what_is_open(context: Context) -> dict[str, int]:
+    """Say until when sessions are pending, here and in the file that the sensor reads."""
+    with context.warehouse() as connection:
+        settle_judged(connection)
+        pending = mark_pending(connection)
+        found = open_batches(connection)
+    at_endpoint = [
+        OpenAtEndpoint(
+            batch_id=one.batch_id,
+            base_url=plain_url(one.base_url),
+            given_up_at=one.given_up_at,
+        )
+        for one in found
+        if one.batch_id is not None
+    ]
+    write_batch_state(context.home, at_endpoint)
+    return {"pending": pending, "batches_open": len(found)}
 
 
 def _confirm(context: Context, endpoint: OpenAIBatches, batch: OpenBatch) -> Counter[str]:
@@ -65,24 +85,36 @@ def _confirm(context: Context, endpoint: OpenAIBatches, batch: OpenBatch) -> Cou
 def _collect(
     context: Context, endpoint: OpenAIBatches, batch: OpenBatch, state: BatchState | None
 ) -> Counter[str]:
-    if state is None:
-        return _close(context, batch, "lost", {}, "the endpoint does not know the batch any more")
+    if state is None:  # another key, or a fault of the endpoint: it may be known again
+        why = "the endpoint does not know the batch any more"
+        return _give_up(context, endpoint, batch, why) or Counter(batches_unknown=1)
     if state.is_over:
         answers = endpoint.answers(state)
         why = _UNANSWERED.get(state.status, f"the batch failed: {state.problem or 'no code'}")
-        counts = _close(context, batch, state.status, answers, why)
+        status = f"{state.status}: {state.problem}" if state.problem else state.status
+        counts = _close(context, batch, status, answers, why)
         _forget(endpoint, state, counts)
         return counts
     with context.warehouse() as connection:
         note_state(connection, batch.marker, state)
-    return _give_up(context, batch, "the batch did not end in time")
+    return _give_up(context, endpoint, batch, "the batch did not end in time")
 
 
-def _give_up(context: Context, batch: OpenBatch, why: str) -> Counter[str]:
-    """Nothing where the batch may still end."""
+def _give_up(
+    context: Context, endpoint: OpenAIBatches | None, batch: OpenBatch, why: str
+) -> Counter[str]:
+    """Nothing where the batch may still end; else it is to cost nothing more, and to hold no text.
+
+    Without an `endpoint` it cannot be told so.
+    """
     if context.clock() <= batch.given_up_at:
         return Counter()
-    return _close(context, batch, "lost", {}, why)
+    counts: Counter[str] = Counter()
+    if endpoint is not None and batch.batch_id is not None:
+        if not endpoint.cancel(batch.batch_id):
+            counts["batches_not_cancelled"] += 1
+        _forget(endpoint, BatchState("", "", None, batch.input_file or ""), counts)
+    return counts + _close(context, batch, "lost", {}, why)
 
 
 def _close(

@@ -11,12 +11,30 @@ from agent_core.errors import ModelReplyError
 from judges.verdict import JudgeIdentity
 from pipelines.warehouse import query, transaction
 
+
+class BatchFailedError(ModelReplyError):
+    """A request got no answer because its whole batch failed, was cancelled or was lost."""
+
+
 Owner = tuple[str, str]
 """session_key and content_hash: whose request it is, and what the session held."""
 
 WINDOW = timedelta(days=1)
 """How long a batch may take by the API, where the endpoint does not say until when."""
 
+GRACE = timedelta(days=1)
+"""How long after its expiry a batch that has not ended is given up."""
+
+STILL_EXPECTED = f"""
+FROM batch_requests AS asked JOIN batches USING (marker)
+WHERE asked.session_key = known.session_key AND asked.content_hash = known.content_hash
+  AND asked.status = 'waiting'
+  AND coalesce(expires_at, submitted_at + INTERVAL {WINDOW.days} DAY)
+      + INTERVAL {GRACE.days} DAY >= ?
+"""
+"""Requests of the session in the judgement `known` that may still be answered at a moment."""
+
+_WHOLE_FAILURES = frozenset({"failed", "cancelled", "lost"})
 _OUTCOME = {
     "custom_id": pl.String,
     "session_key": pl.String,
@@ -60,14 +78,16 @@ def failures_of(
     """Requests that got no answer in a batch, by session and custom_id."""
     rows = query(
         connection,
-        "SELECT session_key, custom_id, reason FROM batch_requests "
-        "WHERE status = 'failed' AND session_key IN (SELECT unnest(?)) "
+        "SELECT session_key, custom_id, reason, split_part(batches.status, ':', 1) "
+        "FROM batch_requests AS asked JOIN batches USING (marker) "
+        "WHERE asked.status = 'failed' AND session_key IN (SELECT unnest(?)) "
         "AND custom_id NOT IN (SELECT custom_id FROM batch_requests WHERE status = 'waiting')",
         [list(session_keys)],
     )
     found: dict[str, dict[str, ModelReplyError]] = {}
-    for key, custom_id, reason in rows.iter_rows():
-        found.setdefault(key, {})[custom_id] = ModelReplyError(reason)
+    for key, custom_id, reason, became in rows.iter_rows():
+        kind = BatchFailedError if became in _WHOLE_FAILURES else ModelReplyError
+        found.setdefault(key, {})[custom_id] = kind(reason)
     return found
 
 
@@ -156,6 +176,15 @@ def settle_sessions(connection: duckdb.DuckDBPyConnection, session_keys: Sequenc
         "DELETE FROM batch_requests WHERE status <> 'waiting' "
         "AND session_key IN (SELECT unnest(?))",
         [list(session_keys)],
+    )
+
+
+def settle_judged(connection: duckdb.DuckDBPyConnection) -> None:
+    """As `settle_sessions`, for all that a model has judged: also at once, without a batch."""
+    connection.execute(
+        "DELETE FROM batch_requests WHERE status <> 'waiting' AND (session_key, content_hash) IN "
+        "(SELECT (session_key, content_hash) FROM judgements "
+        "WHERE judge = 'llm' AND status IN ('judged', 'unscored'))"
     )
 
 

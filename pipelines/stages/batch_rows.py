@@ -4,16 +4,26 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
-from agent_core.batch import BatchState
-from pipelines.stages.batch_requests import WINDOW, Owner, add_owners
+from agent_core.batch import BatchState, OpenAIBatches
+from agent_core.batch_file import MAX_REQUESTS
+from pipelines.stages.batch_requests import GRACE, WINDOW, Owner, add_owners
 from pipelines.warehouse import query, transaction
 
-GRACE = timedelta(days=1)
-"""How long after its expiry a batch that has not ended is given up."""
+_LIMITED_FOR = timedelta(days=7)
+_TOO_LARGE = "failed: token_limit_exceeded"
+
+
+class PartLimit(NamedTuple):
+    """Requests of one batch, and batches of one pass."""
+
+    requests: int
+    parts: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,24 @@ def open_batches(connection: duckdb.DuckDBPyConnection) -> list[OpenBatch]:
         "FROM batches WHERE collected_at IS NULL ORDER BY submitted_at, marker",
     )
     return [OpenBatch(**row) for row in rows.iter_rows(named=True)]
+
+
+def part_limit(
+    connection: duckdb.DuckDBPyConnection, endpoint: OpenAIBatches, now: datetime
+) -> PartLimit:
+    """What the endpoint takes at a time, as far as is known.
+
+    Where it held a batch for too large within a week: half of that, one after the other.
+    """
+    sizes = connection.execute(
+        "SELECT requests FROM batches WHERE (base_url, model, status) = (?, ?, ?) "
+        "AND collected_at > ? ORDER BY submitted_at DESC, requests LIMIT 1",
+        [endpoint.base_url, endpoint.model, _TOO_LARGE, now - _LIMITED_FOR],
+    ).fetchall()
+    if not sizes:
+        return PartLimit(MAX_REQUESTS, inf)
+    at_once = [one for one in open_batches(connection) if one.base_url == endpoint.base_url]
+    return PartLimit(max(1, int(sizes[0][0]) // 2), 0 if at_once else 1)
 
 
 def add_intent(

@@ -8,30 +8,29 @@ The warehouse is open for seconds, never across a call.
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
-from filelock import FileLock, Timeout
 
 from agent_core.batch import BatchState, OpenAIBatches
 from agent_core.batch_file import Answer, parts
-from agent_core.errors import LockHeldError, ModelError, ModelReplyError
+from agent_core.errors import ModelError, ModelReplyError
 from agent_core.session import Session
 from judges.batch import Missing, Reached, advance
 from judges.llm import LLMJudge, ModelRequest
 from judges.publication import Sealed, sealed
 from judges.verdict import Judgement
-from pipelines.batch_state import OpenAtEndpoint, write_batch_state
 from pipelines.budget import Budget
 from pipelines.context import Context
-from pipelines.stages.batch_collecting import collect_batches
+from pipelines.judging_lock import judging_alone
+from pipelines.stages.batch_collecting import collect_batches, note_what_is_open
 from pipelines.stages.batch_requests import (
+    BatchFailedError,
     Owner,
     add_owners,
     failures_of,
-    mark_pending,
     pending_sessions,
     settle_sessions,
     waiting_markers,
@@ -41,19 +40,17 @@ from pipelines.stages.batch_rows import (
     add_intent,
     note_state,
     note_upload,
-    open_batches,
+    part_limit,
     withdraw,
 )
 from pipelines.stages.judgement_rows import (
     batches_of_sessions,
     counted,
-    load_unchanged,
+    load_unjudged,
     write_judgements,
 )
 from pipelines.stages.model_replies import drop_replies, kept_replies
 from pipelines.warehouse import transaction
-
-_WAIT_SECONDS = 60.0
 
 
 def judge_in_batches(
@@ -71,45 +68,14 @@ def judge_in_batches(
     the endpoint cannot be used; what was done by then stands.
     """
     counts: Counter[str] = Counter()
-    with _alone(context):
+    with judging_alone(context):
         try:
             counts.update(collect_batches(context, endpoint))
             work = _Round(context, judge, endpoint, budget or Budget())
             counts.update(work.go_on(sessions))
         finally:
-            counts.update(_leave(context))
+            counts.update(note_what_is_open(context))
     return dict(counts)
-
-
-@contextmanager
-def _alone(context: Context) -> Iterator[None]:
-    """One pass at a time: a second one would hand in what the first is about to."""
-    lock = FileLock(context.home.state / "batches.lock", timeout=_WAIT_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise LockHeldError(
-            f"{context.home.root}: another process hands in or collects batches; "
-            "wait for it to end, then try again"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _leave(context: Context) -> dict[str, int]:
-    """Say until when sessions are pending, here and in the file that the sensor reads."""
-    with context.warehouse() as connection:
-        pending = mark_pending(connection)
-        found = open_batches(connection)
-    at_endpoint = [
-        OpenAtEndpoint(batch_id=one.batch_id, base_url=one.base_url, given_up_at=one.given_up_at)
-        for one in found
-        if one.batch_id is not None
-    ]
-    write_batch_state(context.home, at_endpoint)
-    return {"pending": pending, "batches_open": len(found)}
 
 
 @dataclass
@@ -133,15 +99,21 @@ class _Round:
         with self.context.warehouse() as connection:
             self.waiting = waiting_markers(connection)
             going = pending_sessions(connection, self.judge.identity)
-        for part in parts(self._lines(pl.concat([going, sessions.select(going.columns)]))):
-            self._hand_in(part)
+            limit = part_limit(connection, self.endpoint, self.context.clock())
+        chosen = pl.concat([going, sessions.select(going.columns)])
+        lines = self._lines(chosen.unique("session_key", keep="first", maintain_order=True))
+        for number, part in enumerate(parts(lines, max_requests=limit.requests)):
+            if number < limit.parts:
+                self._hand_in(part)
+            else:
+                self._hold_back(part)
         return self.counts
 
     def _lines(self, chosen: pl.DataFrame) -> Iterator[tuple[str, bytes]]:
         """The requests that nobody was asked yet; verdicts that are reached are kept."""
         for chunk in batches_of_sessions(chosen):
             self.hashes.update(chunk.select("session_key", "content_hash").iter_rows())
-            verdicts: list[tuple[Sealed, bool]] = []
+            verdicts: list[_Verdict] = []
             for session, result in self._advanced(chunk):
                 if isinstance(result, Reached):
                     verdicts.append(_verdict(result, session))
@@ -151,7 +123,8 @@ class _Round:
 
     def _advanced(self, chunk: pl.DataFrame) -> Iterator[tuple[Session, Missing | Reached]]:
         with self.context.warehouse() as connection:
-            sessions = load_unchanged(connection, chunk)
+            now = self.context.clock()
+            sessions = load_unjudged(connection, chunk, self.judge.identity, now)
             keys = [session.key for session in sessions]
             kept = kept_replies(connection, keys)
             failures = failures_of(connection, keys)
@@ -206,6 +179,12 @@ class _Round:
         self.counts["batches_handed_in"] += 1
         self.counts["requests_handed_in"] += len(part)
 
+    def _hold_back(self, part: Mapping[str, bytes]) -> None:
+        """Leave requests to a later pass: the endpoint takes no more at a time."""
+        for name in part:
+            self.owners.pop(name)
+        self.counts["requests_held_back"] += len(part)
+
     def _created(self, marker: str, part: Mapping[str, bytes]) -> BatchState:
         file_id: str | None = None
         try:
@@ -232,14 +211,16 @@ class _Round:
         }
         write_judgements(connection, [*pending.values()], self.hashes, self.context.clock())
 
-    def _keep(self, verdicts: Sequence[tuple[Sealed, bool]]) -> None:
+    def _keep(self, verdicts: Sequence["_Verdict"]) -> None:
         if not verdicts:
             return
-        judgements = [judgement for judgement, _ in verdicts]
+        judgements = [verdict.judgement for verdict in verdicts]
+        untried = [one.judgement.session_key for one in verdicts if not one.is_attempt]
         with self.context.warehouse() as connection, transaction(connection):
-            write_judgements(connection, judgements, self.hashes, self.context.clock())
+            now = self.context.clock()
+            write_judgements(connection, judgements, self.hashes, now, untried=untried)
             settle_sessions(connection, [judgement.session_key for judgement in judgements])
-            done = [judgement.session_key for judgement, is_done in verdicts if is_done]
+            done = [verdict.judgement.session_key for verdict in verdicts if verdict.is_done]
             drop_replies(connection, done)
         self.counts.update(counted(judgements))
 
@@ -247,14 +228,19 @@ class _Round:
         return session.key, self.hashes[session.key]
 
 
-def _verdict(result: Reached, session: Session) -> tuple[Sealed, bool]:
-    """The judgement, and whether its answers are done with.
+class _Verdict(NamedTuple):
+    judgement: Sealed
+    is_done: bool
+    """Its answers are done with; where a request failed the next attempt asks for that alone."""
+    is_attempt: bool
+    """Not where its batch failed as a whole: that says nothing of the session."""
 
-    They stay where a request failed: the next attempt asks for that one alone, and counts them.
-    """
+
+def _verdict(result: Reached, session: Session) -> _Verdict:
     judgement = result.judgement
     if judgement.status == "judged" or result.failure is None:
-        return sealed(judgement, session), True
+        return _Verdict(sealed(judgement, session), is_done=True, is_attempt=True)
     failed = replace(judgement, reason=str(result.failure), tokens_sent=0, tokens_cached=0,
                      tokens_received=0, cost_usd=None)  # fmt: skip
-    return sealed(failed, session), False
+    is_attempt = not isinstance(result.failure, BatchFailedError)
+    return _Verdict(sealed(failed, session), is_done=False, is_attempt=is_attempt)

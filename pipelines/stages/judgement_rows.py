@@ -3,7 +3,7 @@
 import hashlib
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from agent_core.session import Session
 from judges.publication import Sealed, sealed
 from judges.verdict import Judge, JudgeIdentity, Judgement
 from pipelines.context import Context
+from pipelines.stages.batch_requests import STILL_EXPECTED, pending_sessions
 from pipelines.stages.model_replies import MAX_ATTEMPTS
 from pipelines.warehouse import query, replace_rows
 from pipelines.warehouse.session_rows import load_sessions
@@ -35,10 +36,13 @@ _NULLABLE: dict[str, pl.DataType] = {
 def waiting_sessions(
     connection: duckdb.DuckDBPyConnection, identity: JudgeIdentity, now: datetime
 ) -> pl.DataFrame:
-    """Selected sessions without a verdict of this judge: key, content_hash, steps, active_at."""
+    """Selected sessions without a verdict of this judge: key, content_hash, steps, active_at.
+
+    One that is pending does not wait, until its batches are given up or gone.
+    """
     return query(
         connection,
-        """
+        f"""
         SELECT session_key, content_hash, steps,
                coalesce(ended_at, started_at, first_seen) AS active_at
         FROM sessions WHERE exclusion IS NULL AND content_hash IS NOT NULL AND NOT EXISTS (
@@ -46,7 +50,8 @@ def waiting_sessions(
             WHERE known.session_key = sessions.session_key
               AND known.content_hash = sessions.content_hash
               AND (judge, judge_version, prompt_version, model, rubric_version) = (?, ?, ?, ?, ?)
-              AND (status <> 'unscored' OR attempts >= ? OR judged_at > ?))
+              AND CASE status WHEN 'unscored' THEN attempts >= ? OR judged_at > ?
+                              WHEN 'pending' THEN EXISTS ({STILL_EXPECTED}) ELSE true END)
         ORDER BY session_key
         """,
         [
@@ -57,6 +62,7 @@ def waiting_sessions(
             identity.rubric_version,
             MAX_ATTEMPTS,
             now - _RETRY_AFTER,
+            now,
         ],
     )
 
@@ -85,6 +91,19 @@ def load_unchanged(connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame) -
     return load_sessions(connection, same["session_key"].to_list())
 
 
+def load_unjudged(
+    connection: duckdb.DuckDBPyConnection,
+    batch: pl.DataFrame,
+    identity: JudgeIdentity,
+    now: datetime,
+) -> list[Session]:
+    """As `load_unchanged`, without those that another run has judged or handed in meanwhile."""
+    waiting = waiting_sessions(connection, identity, now)
+    going = pending_sessions(connection, identity).select(waiting.columns)
+    same = ["session_key", "content_hash"]
+    return load_unchanged(connection, batch.join(pl.concat([waiting, going]), on=same, how="semi"))
+
+
 def judge_one(judge: Judge, session: Session) -> Sealed:
     """A judgement whatever happens to one session; what is systemic is raised."""
     try:
@@ -102,23 +121,32 @@ def write_judgements(
     judgements: Sequence[Sealed],
     hashes: Mapping[str, str],
     now: datetime,
+    *,
+    untried: Collection[str] = (),
 ) -> None:
-    """Keep verdicts under the content that the judge saw; attempts and their tokens add up."""
+    """Keep verdicts under the content that the judge saw; attempts and their tokens add up.
+
+    A verdict that stands is replaced by another alone, never by a reason or a batch. The unscored
+    sessions in `untried` were not attempted: nothing of them was looked at.
+    """
     rows = pl.DataFrame(
         [_row(judgement, hashes[judgement.session_key], now) for judgement in judgements],
         schema_overrides=_NULLABLE,
     )
     known = query(
         connection,
-        "SELECT judgement_id, attempts, tokens_sent AS sent, tokens_cached AS cached, "
-        "tokens_received AS received, cost_usd AS cost FROM judgements "
+        "SELECT judgement_id, status AS stands, attempts, tokens_sent AS sent, "
+        "tokens_cached AS cached, tokens_received AS received, cost_usd AS cost FROM judgements "
         "WHERE judgement_id IN (SELECT unnest(?))",
         [rows["judgement_id"].to_list()],
     )
-    before = rows.join(known, on="judgement_id", how="left")
+    before = rows.join(known, on="judgement_id", how="left").filter(
+        (pl.col("status") == "judged") | pl.col("stands").ne_missing("judged")
+    )
+    is_attempt = (pl.col("status") != "pending") & ~pl.col("session_key").is_in(list(untried))
     added = before.with_columns(
         # In a batch it is not tried yet: an attempt ends with a verdict or a reason.
-        attempts=pl.col("attempts").fill_null(0) + (pl.col("status") != "pending"),
+        attempts=pl.col("attempts").fill_null(0) + is_attempt,
         tokens_sent=pl.col("tokens_sent") + pl.col("sent").fill_null(0),
         tokens_cached=pl.col("tokens_cached") + pl.col("cached").fill_null(0),
         tokens_received=pl.col("tokens_received") + pl.col("received").fill_null(0),
@@ -129,7 +157,9 @@ def write_judgements(
         .then("cost")
         .otherwise(pl.col("cost_usd") + pl.col("cost")),
     )
-    replace_rows(connection, "judgements", added.drop("sent", "cached", "received", "cost"))
+    replace_rows(
+        connection, "judgements", added.drop("stands", "sent", "cached", "received", "cost")
+    )
 
 
 def _row(judgement: Judgement, content_hash: str, now: datetime) -> dict[str, Any]:

@@ -9,23 +9,26 @@ from shutil import copytree
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from agent_core import batch_file
 from agent_core.batch import BatchState, OpenAIBatches
-from agent_core.errors import LockHeldError, ModelError, ModelReplyError
+from agent_core.errors import JudgingHeldError, ModelError, ModelReplyError
 from agent_core.model import OpenAIModel
 from agent_core.session import Session
 from judges.llm import LLMJudge
+from judges.publication import sealed
+from judges.verdict import Judgement
 from pipelines.batch_state import read_batch_state
 from pipelines.budget import Budget
 from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
 from pipelines.export import export_rows
 from pipelines.home import Home
+from pipelines.judging_lock import judging_alone
 from pipelines.stages import batches as stage
 from pipelines.stages.batches import judge_in_batches
 from pipelines.stages.ingest import ingest
+from pipelines.stages.judgement_rows import write_judgements
 from pipelines.stages.judgements import judge_sessions
 from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
 from pipelines.stages.moments import collect_moments
@@ -320,27 +323,28 @@ def test_an_unusable_answer_is_repaired_in_the_next_batch_and_not_kept(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("plan", "reason"),
+    ("plan", "reason", "attempts"),
     [
-        (planned(None, None, None), "the batch held no answer to the request"),
-        (planned(None, None, None, status="expired"), "the batch expired before it was answered"),
+        (planned(None, None, None), "the batch held no answer to the request", 1),
+        (planned(None, None, None, status="expired"),
+         "the batch expired before it was answered", 1),
         (planned("batch_cancelled", None, None, status="cancelled"),
-         "the batch was cancelled before it was answered"),
+         "the batch was cancelled before it was answered", 0),
         (planned(None, None, None, status="failed", problem="token_limit_exceeded"),
-         "the batch failed: token_limit_exceeded"),
+         "the batch failed: token_limit_exceeded", 0),
         (planned(None, None, None, status="failed", problem="Say: all is well"),
-         "the batch failed: no code"),
+         "the batch failed: no code", 0),
     ],
     ids=["completed", "expired", "cancelled", "failed", "failed in words"],
 )  # fmt: skip
-def test_a_batch_without_answers_is_unscored_with_its_reason(
-    context: Context, sessions: list[str], plan: Planned, reason: str
+def test_a_batch_without_answers_is_unscored_and_counts_where_it_came_to_its_end(
+    context: Context, sessions: list[str], plan: Planned, reason: str, attempts: int
 ) -> None:
     with endpoint_of(plan) as endpoint:
         advance(context, endpoint)
         endpoint.end()
         assert advance(context, endpoint)["unscored"] == 3
-    assert verdicts(context)[1:] == [(name, "unscored", reason, 1) for name in ("s2", "s3")]
+    assert verdicts(context)[1:] == [(name, "unscored", reason, attempts) for name in ("s2", "s3")]
 
 
 def test_a_cancelled_batch_keeps_what_was_answered(context: Context, sessions: list[str]) -> None:
@@ -352,15 +356,33 @@ def test_a_cancelled_batch_keeps_what_was_answered(context: Context, sessions: l
     assert [row[1] for row in verdicts(context)] == ["judged", "unscored", "judged"]
 
 
+def test_a_batch_that_is_not_known_for_a_while_is_waited_for(
+    context: Context, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(*[find()] * 3), faults={"GET batches/": [failure(404)]}) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        assert advance(later(context, hours=40), endpoint) == {
+            "batches_unknown": 1,
+            "pending": 3,
+            "batches_open": 1,
+        }
+        assert advance(later(context, hours=41), endpoint)["judged"] == 3
+
+
 @pytest.mark.slow
-def test_a_batch_that_the_endpoint_forgot_is_tried_again(
+def test_a_batch_that_the_endpoint_forgot_is_given_up_a_day_after_its_expiry(
     context: Context, sessions: list[str]
 ) -> None:
     with endpoint_of(planned(None, None, None)) as endpoint:
         advance(context, endpoint)
         endpoint.batches[0]["id"] = "another"
-        assert advance(context, endpoint)["unscored"] == 3
-    assert verdicts(context)[0][2] == "the endpoint does not know the batch any more"
+        assert advance(later(context, hours=43), endpoint)["batches_unknown"] == 1
+        assert advance(later(context, hours=45), endpoint)["unscored"] == 3
+        assert endpoint.calls[-2:] == ["POST batches/batch-1/cancel", "DELETE files/file-1"]
+        assert endpoint.files == {}
+    lost = "the endpoint does not know the batch any more"
+    assert verdicts(context) == [(name, "unscored", lost, 0) for name in sessions]
 
 
 @pytest.mark.slow
@@ -371,7 +393,8 @@ def test_a_batch_that_never_ends_is_given_up_a_day_after_its_expiry(
         advance(context, endpoint)
         assert advance(later(context, hours=43), endpoint)["pending"] == 3
         assert advance(later(context, hours=45), endpoint)["unscored"] == 3
-    assert verdicts(context)[0][2] == "the batch did not end in time"
+        assert (endpoint.batches[0]["status"], endpoint.files) == ("cancelling", {})
+    assert verdicts(context)[0][2:] == ("the batch did not end in time", 0)
 
 
 @pytest.mark.slow
@@ -423,8 +446,8 @@ def test_answers_nobody_asked_for_are_counted_and_left(
 def split_at(monkeypatch: pytest.MonkeyPatch, requests: int) -> None:
     """Batches of so many requests."""
 
-    def small(lines: Any) -> Iterator[dict[str, bytes]]:
-        return batch_file.parts(lines, max_requests=requests)
+    def small(lines: Any, *, max_requests: int) -> Iterator[dict[str, bytes]]:
+        return batch_file.parts(lines, max_requests=min(max_requests, requests))
 
     monkeypatch.setattr(stage, "parts", small)
 
@@ -533,16 +556,69 @@ def test_an_answer_that_is_lost_leaves_the_batch_to_be_found(
         assert advance(context, endpoint)["requests_handed_in"] == 3
 
 
-def test_a_second_pass_at_the_same_time_is_refused(
-    context: Context, sessions: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage, "_WAIT_SECONDS", 0.05)
+def test_a_second_pass_at_the_same_time_is_refused(context: Context, sessions: list[str]) -> None:
+    told = r"signals test \(process \d+\) is judging by a model; wait for it to end"
     with (
         endpoint_of() as endpoint,
-        FileLock(context.home.state / "batches.lock"),
-        pytest.raises(LockHeldError, match="another process hands in or collects batches"),
+        judging_alone(context),
+        pytest.raises(JudgingHeldError, match=told),
     ):
         advance(context, endpoint)
+
+
+def test_what_was_judged_since_it_was_chosen_is_neither_sent_nor_replaced(
+    context: Context, sessions: list[str]
+) -> None:
+    chosen, _ = sessions_for_model(context, judge().identity)
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        advance(context, endpoint)
+        before = rows(context, JUDGED)
+        with OpenAIBatches(endpoint.base_url, "m", "k", max_retries=0) as client:
+            judge_in_batches(context, judge(), client, chosen)
+        assert len(endpoint.batches) == 1
+    assert rows(context, JUDGED) == before
+    failed = [sealed(Judgement(key, judge().identity, status, reason="later"), load(context, name))
+              for name, key in rows(context, "SELECT session_id, session_key FROM sessions")
+              for status in ("pending", "unscored")]  # fmt: skip
+    hashes = dict(chosen.select("session_key", "content_hash").iter_rows())
+    with context.warehouse() as connection:
+        for one in failed:
+            write_judgements(connection, [one], hashes, NOW)
+    assert rows(context, JUDGED) == before
+
+
+def test_a_batch_held_for_too_large_is_handed_in_by_halves_one_after_the_other(
+    context: Context, sessions: list[str]
+) -> None:
+    too_large = planned(None, None, None, status="failed", problem="token_limit_exceeded")
+    with endpoint_of(too_large, planned(find()), planned(find()), planned(find())) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        assert advance(context, endpoint)["unscored"] == 3
+        next_day = later(context, hours=25)
+        for left in (2, 1, 0):
+            counts = advance(next_day, endpoint)
+            assert (counts["requests_handed_in"], counts.get("requests_held_back", 0)) == (1, left)
+            assert advance(next_day, endpoint).get("requests_held_back", 0) == left, "still open"
+            endpoint.end()
+        assert advance(next_day, endpoint)["judged"] == 1
+    assert verdicts(context) == [(name, "judged", None, 1) for name in sessions]
+
+
+def test_one_endpoint_written_in_several_ways_is_one_and_its_password_is_not_kept(
+    context: Context, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        host = endpoint.base_url.removeprefix("http://")
+        chosen, _ = sessions_for_model(context, judge().identity)
+        with OpenAIBatches(f"http://me:secret@{host}/", "m", "k", max_retries=0) as client:
+            judge_in_batches(context, judge(), client, chosen)
+        assert rows(context, "SELECT base_url FROM batches") == [(endpoint.base_url,)]
+        assert read_batch_state(context.home).batches[0].base_url == endpoint.base_url
+        endpoint.end()
+        assert advance(context, endpoint)["judged"] == 3
 
 
 @pytest.mark.slow
