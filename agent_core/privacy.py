@@ -43,7 +43,8 @@ _DIGIT_WORDS = frozenset(
 _JOINING = frozenset({"and", "then", "point", "dash", "comma", "dot"})
 _MOST_DIGIT_WORDS = 2
 _PART = re.compile(r"[^\W\d_]+?(?=[A-Z][a-z]|[\d_]|\b)|\d+")
-_COMPOUND = re.compile(r"[^\W_]+(?:[-_.][^\W_]+){2,5}")
+# From the start of a word and never backwards: a run of letters can be as long as the log.
+_COMPOUND = re.compile(r"(?<![^\W_])[^\W_]++(?:[-_.][^\W_]++){2,5}")
 _MOST_PIECES = 4
 _LEAST_BACKWARDS = 5
 _LEAST_INITIALS = 6

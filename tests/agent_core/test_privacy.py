@@ -170,7 +170,8 @@ def test_ordinary_sentences_pass(text: str) -> None:
 )
 def test_a_name_of_plain_words_is_turned_down(text: str) -> None:
     session = [
-        "It is correct-horse-staple at Nightingale and Mark knows tantohol of snorkmaiden; ask peter."
+        "It is correct-horse-staple at Nightingale and Mark knows tantohol of snorkmaiden; "
+        "ask peter."
     ]
     filter_ = PrivacyFilter(session, names=["mango", "/home/mango/velvet-turnip"])
     assert filter_.check(text) is not None
@@ -215,3 +216,10 @@ def test_word_list_is_of_ordinary_words() -> None:
 )
 def test_secrets_are_taken_out(text: str, redacted: str | None) -> None:
     assert redact_secrets(text) == (text if redacted is None else redacted)
+
+
+def test_a_session_of_one_endless_word_is_read_in_a_moment() -> None:
+    """Where it was read anew from each of its letters, this took an hour: the test's time limit."""
+    privacy = PrivacyFilter(["a" * 2_000_000, "the velvet-harbor-kettle pass phrase"])
+    assert privacy.check("The agent was slow.") is None
+    assert privacy.check("It was velvet harbor kettle.") == "holds a name of several words"
