@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from agent_core.batch import OpenAIBatches
-from agent_core.errors import SignalsError
+from agent_core.batch import OpenAIBatches, plain_url
+from agent_core.errors import ModelReplyError, SignalsError
 from pipelines.batch_state import OpenAtEndpoint, read_batch_state
 from pipelines.config import JudgeConfig, load_config
 from pipelines.home import Home
@@ -41,9 +41,9 @@ def poll_batches(home: Home, clock: Callable[[], datetime] = lambda: datetime.no
 def _poll(
     config: JudgeConfig, batches: Sequence[OpenAtEndpoint], clock: Callable[[], datetime]
 ) -> Polled:
-    if config.judge == "rules" or not (config.batch and config.consent):
+    if config.judge == "rules" or not config.consent:
         return Polled((), f"{len(batches)} batches are open: signals judge --batch collects them; "
-                      "so does a run where [judge] says judge, batch and consent")  # fmt: skip
+                      "so does a run where [judge] says judge and consent")  # fmt: skip
     started, ended, problems = clock(), [], []
     with OpenAIBatches(config.base_url, config.model, api_key(config), timeout=CALL_SECONDS,
                        max_retries=0) as endpoint:  # fmt: skip
@@ -52,21 +52,19 @@ def _poll(
                 problems.append("the endpoint is slow")
                 break
             try:
-                ended += _end_of(batch, endpoint, config, clock())
+                ended += _end_of(batch, endpoint, clock())
             except SignalsError as error:
                 problems.append(str(error))
     words = [f"{len(batches) - len(ended)} of {len(batches)} batches have not ended", *problems]
     return Polled(tuple(ended), "; ".join(dict.fromkeys(words)))
 
 
-def _end_of(
-    batch: OpenAtEndpoint, endpoint: OpenAIBatches, config: JudgeConfig, now: datetime
-) -> list[str]:
+def _end_of(batch: OpenAtEndpoint, endpoint: OpenAIBatches, now: datetime) -> list[str]:
     if now > batch.given_up_at:
         return [f"{batch.batch_id} given up"]
-    if batch.base_url != config.base_url:
+    if plain_url(batch.base_url) != endpoint.base_url:
         return []
     state = endpoint.state(batch.batch_id)
     if state is None:
-        return [f"{batch.batch_id} lost"]
+        raise ModelReplyError(f"the endpoint does not know {batch.batch_id}, which is waited for")
     return [f"{batch.batch_id} {state.status}"] if state.is_over else []

@@ -139,7 +139,7 @@ batches_job = dg.define_asset_job(
 )
 _ATTEMPTS = 3
 _DEAD_AFTER = timedelta(hours=12)
-_SENSOR_TAG, _RUN_KEY_TAG = "dagster/sensor_name", "dagster/run_key"
+_RUN_KEY_TAG = "dagster/run_key"
 _FAILED = [dg.DagsterRunStatus.FAILURE]
 _ENDED = [*_FAILED, dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED]
 _UNFINISHED = [
@@ -149,12 +149,6 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-daily = dg.ScheduleDefinition(
-    name="daily",
-    job=run_job,
-    cron_schedule="0 5 * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
 
 
 class _Asked(NamedTuple):
@@ -177,6 +171,16 @@ class _Asked(NamedTuple):
         return f"{self.seen}-{self.attempt}"
 
 
+@dg.schedule(
+    job=run_job,
+    cron_schedule="0 5 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """A run a day, unless one is on its way: the work and the model's answers are paid for once."""
+    return _unfinished(context.instance) or dg.RunRequest()
+
+
 @dg.sensor(
     job=run_job,
     minimum_interval_seconds=300,
@@ -190,8 +194,8 @@ def new_logs(
     One run at a time: what grows meanwhile is asked for when it has ended. A run that failed is
     asked for again, three times in all.
     """
-    if unfinished := _runs(context.instance, _UNFINISHED, {_SENSOR_TAG: "new_logs"}):
-        return dg.SkipReason(f"run {unfinished[0].run_id} has not ended yet")
+    if unfinished := _unfinished(context.instance):
+        return unfinished
     home = Home(Path(signals.home).expanduser()).prepare()
     try:
         found = find_files(log_folders(load_config(home.config).sources, home.sessions))
@@ -213,8 +217,8 @@ def batches_done(
 
     Once for what has ended; where a run has left it open it is asked for three times in all.
     """
-    if unfinished := _runs(context.instance, _UNFINISHED, {_SENSOR_TAG: "batches_done"}):
-        return dg.SkipReason(f"run {unfinished[0].run_id} has not ended yet")
+    if unfinished := _unfinished(context.instance):
+        return unfinished
     polled = poll_batches(Home(Path(signals.home).expanduser()).prepare())
     if not polled.ended:
         return dg.SkipReason(polled.words)
@@ -240,6 +244,12 @@ def _ask_once(
             return dg.SkipReason(f"{_ATTEMPTS} runs on these {what} failed; see their logs")
         asked = _Asked(seen, last.attempt + 1)
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=asked.run_key)], cursor=asked.cursor)
+
+
+def _unfinished(instance: dg.DagsterInstance) -> dg.SkipReason | None:
+    """Why nothing is to be started now: each run, whoever asked for it, judges and may pay."""
+    found = _runs(instance, _UNFINISHED, {})
+    return dg.SkipReason(f"run {found[0].run_id} has not ended yet") if found else None
 
 
 def _runs(

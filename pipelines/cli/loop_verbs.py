@@ -106,7 +106,7 @@ def judge(
         )
     else:
         counts = _judge_by_rules(prepared, limit)
-    if prepared.config.judge.batch and name != "rules":
+    if name != "rules":
         _say_what_is_open(given, prepared)
     loop.run_stages(prepared, loop.moments)
     given.print({"judged": 0, **counts})
@@ -179,13 +179,11 @@ def _agree(
 ) -> None:
     """Say what is to be sent, and ask before anything is; raises BadInputError without a yes."""
     from agent_core.model import shown_url
+    from pipelines.batch_judging import with_sessions_in_batches
     from pipelines.run_estimate import estimate_run
 
     config = prepared.config.judge
-    if config.batch:
-        from pipelines.batch_judging import with_sessions_in_batches
-
-        chosen = with_sessions_in_batches(prepared, chosen)
+    chosen = with_sessions_in_batches(prepared, chosen)
     if chosen.height:
         words = estimate_run(prepared, chosen, budget).words()
         endpoint = shown_url(config.base_url)

@@ -178,7 +178,8 @@ def _hand_in(endpoint: FakeBatches) -> None:
         ([], {}, "no batch is open"),
         (["a"], {"judge": "rules"}, "1 batches are open: signals judge --batch collects them"),
         (["a"], {"consent": False}, "1 batches are open: signals judge --batch collects them"),
-        (["a"], {"batch": False}, "1 batches are open: signals judge --batch collects them"),
+        (["a"], {"batch": False}, "1 of 1 batches have not ended; model endpoint "
+                                  "http://127.0.0.1:9/v1 cannot be reached"),
         (["a"], {"base_url": "http://127.0.0.1:9/v2"}, "1 of 1 batches have not ended"),
         (["a", "b"], {}, "2 of 2 batches have not ended; model endpoint http://127.0.0.1:9/v1 "
                          "cannot be reached"),
@@ -210,8 +211,9 @@ def test_what_fails_to_be_polled_hides_nothing_of_the_rest(home: Home) -> None:
         _hand_in(endpoint)
         _open(home, "a", "batch-1", "b", base_url=endpoint.base_url)
         polled = poll_batches(home)
-        assert polled.ended == ("batch-1 completed", "b lost")
-        assert "1 of 3 batches have not ended" in polled.words
+        assert polled.ended == ("batch-1 completed",)
+        assert "2 of 3 batches have not ended" in polled.words
+        assert "the endpoint does not know b, which is waited for" in polled.words
         assert "failed (500)" in polled.words
 
 
