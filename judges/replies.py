@@ -28,7 +28,12 @@ Problem = Literal[
 
 
 class Unusable(Exception):
-    """An answer that cannot be used; `problem` is its reason, `words` what to tell the model."""
+    """An answer that cannot be used; `problem` is its reason, `words` what to tell the model.
+
+    `requests` are the hashes of those whose answers stay unusable, when that is settled.
+    """
+
+    requests: tuple[str, ...] = ()
 
     def __init__(self, problem: Problem, words: str) -> None:
         super().__init__(words)

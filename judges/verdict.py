@@ -80,6 +80,8 @@ class Judgement:
     tokens_received: int = 0
     cost_usd: float | None = None
     """What the calls cost by the price table; None: nothing was paid for, or a price is unknown."""
+    unusable: tuple[str, ...] = ()
+    """Hashes of the requests whose answers left it unscored: not to be answered alike again."""
 
 
 class Judge(Protocol):

@@ -7,7 +7,7 @@ from math import inf
 from agent_core.errors import ConfigError
 from agent_core.model import ModelReply
 from agent_core.session import Tokens
-from judges.llm import ModelRequest
+from judges.llm import Answer, ModelRequest
 from pipelines.model_price import ModelPrice
 from pipelines.token_rates import TokenRates
 
@@ -48,7 +48,8 @@ class Budget:
     A session is begun only if there is room for its first round and as much again for its
     verification. A call is made beside others only while all of them could take twice their
     estimate, so the last ones go alone: the budget is overdrawn by the error of one estimate at
-    most. Raises ConfigError where money is limited and the model has no price.
+    most, which `[judge] max_output_tokens` bounds. Raises ConfigError where money is limited and
+    the model has no price.
     """
 
     tokens: float = inf
@@ -56,6 +57,8 @@ class Budget:
     price: ModelPrice | None = None
     spent: Amount = Amount()
     rates: TokenRates = field(default_factory=TokenRates)
+    too_long: set[str] = field(default_factory=set)
+    """Sessions that the whole of it has no room for."""
     _in_flight: set[Reservation] = field(default_factory=set)
     _held: dict[str, Amount] = field(default_factory=dict)
 
@@ -67,10 +70,15 @@ class Budget:
             )
 
     def hold(self, session_key: str, requests: Iterable[ModelRequest]) -> bool:
-        """Set aside what a session may take that begins with `requests`; False without room."""
+        """Set aside what a session may take that begins with `requests`; False without room.
+
+        Where nothing less than another budget makes room, the session is one of `too_long`.
+        """
         wanted = _sum(self._estimate(request) for request in requests) * 2.0
         held = _sum(self._held.values()) + _sum(each.estimate for each in self._in_flight)
         if not self._has_room(held + wanted):
+            if not self._covers(wanted):
+                self.too_long.add(session_key)
             return False
         self._held[session_key] = wanted
         return True
@@ -86,16 +94,20 @@ class Budget:
         self._in_flight.add(made)
         return made
 
-    def settle(self, made: Reservation, reply: ModelReply | None) -> None:
-        """Count what a call took: its estimate where it failed (it may have been billed) or where
-        the endpoint reports no usage.
+    def settle(self, made: Reservation, answer: Answer | None) -> None:
+        """Count what a call took: its estimate where the endpoint reports no usage, and for each
+        try that failed and may have been billed. None: nobody knows what came of it.
         """
         self._in_flight.remove(made)
-        if reply is None or reply.tokens.input == 0:
+        if not isinstance(answer, ModelReply):
+            self.spent += made.estimate * (1 if answer is None else answer.tries)
+            return
+        self.spent += made.estimate * answer.lost_tries
+        if answer.tokens.input == 0:
             self.spent += made.estimate
             return
-        self.spent += self._amount(reply.tokens)
-        self.rates.learn(made.request, reply)
+        self.spent += self._amount(answer.tokens)
+        self.rates.learn(made.request, answer)
 
     def release(self, session_key: str) -> None:
         """Give back what a session that has ended still holds."""
@@ -111,8 +123,10 @@ class Budget:
         return Amount(tokens.input + tokens.output, cost)
 
     def _has_room(self, wanted: Amount) -> bool:
-        total = self.spent + wanted
-        return total.tokens <= self.tokens and total.usd <= self.usd
+        return self._covers(self.spent + wanted)
+
+    def _covers(self, wanted: Amount) -> bool:
+        return wanted.tokens <= self.tokens and wanted.usd <= self.usd
 
 
 def _sum(amounts: Iterable[Amount]) -> Amount:

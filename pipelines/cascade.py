@@ -28,7 +28,8 @@ class Plan(NamedTuple):
     order: pl.DataFrame
     """session_key, is_audit, tokens, content_hash, steps, active_at."""
     too_long: frozenset[str]
-    """Sessions that the budget of the whole run has no room for: none of them is drawn or sent."""
+    """Sessions that the budget of the whole run has no room for, judged or not: none of them is
+    drawn or sent."""
 
 
 def judge_by_cascade(
@@ -39,9 +40,10 @@ def judge_by_cascade(
     Raises as `judge_by_model`; what was judged by then is kept, and the next run measures it.
     """
     counts = judge_by_model(context, judge, plan.order, budget)
-    figures = measure_audit(context, judge.identity, too_long=plan.too_long)
+    too_long = plan.too_long | budget.too_long  # some are seen to be only when they are sent
+    figures = measure_audit(context, judge.identity, too_long=too_long)
     audit = {"audit_drawn": figures.drawn, "audited": figures.audited}
-    return {**counts, "too_long": len(plan.too_long), **audit}
+    return {**counts, "too_long": len(too_long), **audit}
 
 
 def plan_cascade(
@@ -55,9 +57,11 @@ def plan_cascade(
     settings = context.config.judge
     with context.warehouse() as connection, transaction(connection):
         waiting = idle_sessions(waiting_sessions(connection, identity, context.clock()), context)
-        sizes = reading_sizes(connection, waiting["session_key"].to_list())
         seen = seen_sessions(connection, identity, context)
-        too_long = frozenset(key for key, size in sizes.items() if _ROOM * size > tokens)
+        all_sizes = reading_sizes(connection, [session.session_key for session in seen])
+        # Of all, not of those that wait: who was judged under a larger budget would stay alone.
+        too_long = frozenset(key for key, size in all_sizes.items() if _ROOM * size > tokens)
+        sizes = {key: all_sizes[key] for key in waiting["session_key"] if key in all_sizes}
         drawable = [session for session in seen if session.session_key not in too_long]
         to_spend = int(min(sum(sizes.values()), tokens))
         rate = _rate(drawable, sizes, settings.audit_share, to_spend)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from agent_core.errors import ModelReplyError
 from agent_core.model import ModelReply
 from agent_core.session import Session
 from judges.llm import Answer, Judging, ModelRequest
@@ -22,10 +23,13 @@ class OpenSession:
         self.content_hash = content_hash
         self.judgement: Judgement | None = None
         self.reused = 0
+        self.failures: list[ModelReplyError] = []
+        """Calls of it that failed."""
         self._judging = judging
         self._kept = kept
         self._round: Sequence[ModelRequest] = ()
         self._answers: dict[str, Answer] = {}
+        self._replies: dict[str, ModelReply] = {}
         self._unsent: deque[ModelRequest] = deque()
         self._begin()
 
@@ -38,6 +42,26 @@ class OpenSession:
         """Requests of this round that somebody has to make."""
         return self._unsent
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it is unscored since a call failed: its answers are good."""
+        return self._is_unscored and bool(self.failures)
+
+    @property
+    def unusable(self) -> Mapping[str, ModelReply]:
+        """Of a session that is unscored for some of its answers: these; the others are good."""
+        names = self.judgement.unusable if self.judgement else ()
+        return {name: self._replies[name] for name in names if name in self._replies}
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether its next attempt can use answers of this one."""
+        return self.is_cut_short or (self._is_unscored and bool(self.unusable))
+
+    @property
+    def _is_unscored(self) -> bool:
+        return self.judgement is not None and self.judgement.status == "unscored"
+
     def sent(self) -> None:
         """The first of the unsent requests is on its way."""
         self._unsent.popleft()
@@ -45,6 +69,10 @@ class OpenSession:
     def take(self, request: ModelRequest, answer: Answer) -> None:
         """Take an answer in; after the last of a round comes the next, or the judgement."""
         self._answers[request.request_hash] = answer
+        if isinstance(answer, ModelReplyError):
+            self.failures.append(answer)
+        else:
+            self._replies[request.request_hash] = answer
         self._go_on()
 
     def close(self) -> None:
@@ -74,4 +102,5 @@ class OpenSession:
         known = {name: self._kept[name] for name in asked if name in self._kept}
         self.reused += len(known)
         self._answers = dict(known)
+        self._replies |= known
         self._unsent = deque(asked[name] for name in asked if name not in known)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from agent_core.errors import ModelError, ModelReplyError
-from agent_core.model import ChatModel
+from agent_core.model import ChatModel, ModelReply
 from agent_core.privacy import PrivacyFilter
 from agent_core.session import Session
 from judges.llm.passes import Passes
@@ -87,6 +87,13 @@ class LLMJudge:
         except ModelReplyError as failed:
             return failed
 
+    def charged(self, judgement: Judgement, replies: Iterable[ModelReply]) -> Judgement:
+        """The judgement with what `replies` took, in place of what all its answers did."""
+        spent = Spent(self._cost_of)
+        for reply in replies:
+            spent.add(reply)
+        return spent.on(judgement)
+
     def judging(self, session: Session) -> Judging:
         """The session's requests in rounds, and its judgement at the end; calls nobody.
 
@@ -102,6 +109,7 @@ class LLMJudge:
             judgement = yield from self._judged(self._reading(session, spent))
         except Unusable as error:
             judgement = self._unscored(session, f"model answer: {error.problem}")
+            judgement = replace(judgement, unusable=error.requests)
         except ModelError:
             judgement = self._unscored(session, "model call failed")
         except Exception as error:  # noqa: BLE001 - the per-session edge: becomes a row

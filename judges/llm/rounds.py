@@ -41,7 +41,11 @@ def ask(questions: Sequence[Question[_Read]], spent: Spent) -> Round[list[_Read]
         repairs = [_repair(questions[n].request, replies[n], why) for n, why in unusable.items()]
         again = yield from call(repairs, spent)
         for n, reply in zip(unusable, again, strict=True):
-            found[n] = questions[n].read(reply)
+            found[n] = _read(questions[n], reply)
+        asked = [
+            (questions[n].request, repair) for n, repair in zip(unusable, repairs, strict=True)
+        ]
+        _raise_if_unusable([found[n] for n in unusable], asked)
     return [read for read in found if not isinstance(read, Unusable)]
 
 
@@ -62,6 +66,21 @@ def _read(question: Question[_Read], reply: ModelReply) -> _Read | Unusable:
         return question.read(reply)
     except Unusable as why:
         return why
+
+
+def _raise_if_unusable(
+    repaired: Sequence[_Read | Unusable], asked: Sequence[tuple[ModelRequest, ModelRequest]]
+) -> None:
+    """Raise the first that stays unusable, with the requests of all that do."""
+    stay = [
+        (read, requests)
+        for read, requests in zip(repaired, asked, strict=True)
+        if isinstance(read, Unusable)
+    ]
+    if stay:
+        first = stay[0][0]
+        first.requests = tuple(one.request_hash for _, requests in stay for one in requests)
+        raise first
 
 
 def _repair(request: ModelRequest, reply: ModelReply, why: Unusable) -> ModelRequest:

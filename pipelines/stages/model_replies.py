@@ -73,6 +73,16 @@ def drop_replies(connection: duckdb.DuckDBPyConnection, session_keys: Sequence[s
     )
 
 
+def drop_unusable_replies(
+    connection: duckdb.DuckDBPyConnection, session_key: str, request_hashes: Sequence[str]
+) -> None:
+    """Forget some answers of a session: its next attempt asks for these anew."""
+    connection.execute(
+        "DELETE FROM model_replies WHERE session_key = ? AND request_hash IN (SELECT unnest(?))",
+        [session_key, list(request_hashes)],
+    )
+
+
 def drop_old_replies(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
     """Forget answers that no verdict will come of.
 

@@ -1,14 +1,16 @@
 """What a run may spend: set aside before each call, settled after it."""
 
+from dataclasses import replace
 from datetime import date
 from math import inf
 from typing import Any
 
 import pytest
 
+from agent_core.errors import ModelReplyError
 from agent_core.model import ChatMessage, ModelReply, ResponseSchema
 from agent_core.session import Tokens
-from judges.llm import ModelRequest
+from judges.llm import Answer, ModelRequest
 from pipelines.budget import Budget
 from pipelines.model_price import ModelPrice
 from pipelines.token_rates import RECEIVED_A_CALL, TokenRates, request_bytes
@@ -53,6 +55,31 @@ def test_calls_are_counted_by_their_usage_or_their_estimate() -> None:
         spent.append(budget.spent.tokens)
     # The third reports no usage and the fourth failed: both may have been billed as estimated.
     assert spent == [1_600, 3_601, 3_601 + 1_487, 3_601 + 2 * 1_487]
+
+
+@pytest.mark.parametrize(
+    ("answer", "spent"),
+    [
+        (replace(USED, lost_tries=2), 4_800),
+        (ModelReply("", lost_tries=2), 4_800),
+        (ModelReplyError("cut"), 1_600),
+        (ModelReplyError("cut", tries=5), 8_000),
+        (ModelReplyError("refused", tries=0), 0),
+    ],
+    ids=["after two lost", "without usage", "lost", "five lost", "refused"],
+)
+def test_every_try_that_may_be_billed_counts(answer: Answer, spent: float) -> None:
+    budget = Budget()
+    made = budget.reserve("s", request())
+    assert made is not None
+    budget.settle(made, answer)
+    assert budget.spent.tokens == spent
+
+
+def test_a_session_is_too_long_where_nothing_but_another_budget_helps() -> None:
+    budget = Budget(tokens=4_000)
+    held = [budget.hold(key, [request()] * n) for key, n in (("a", 1), ("b", 1), ("c", 2))]
+    assert (held, budget.too_long) == ([True, False, False], {"c"})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """A model judges several sessions at a time; what is paid for is kept, and paid for once."""
 
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,17 +10,19 @@ from typing import Any
 import polars as pl
 import pytest
 
-from agent_core.errors import ConfigError, ModelError
+from agent_core.errors import ConfigError, LockHeldError, ModelError
 from judges.llm import LLMJudge
 from judges.verdict import JudgeIdentity
 from pipelines import loop
-from pipelines.budget import Budget
+from pipelines.budget import Amount, Budget
 from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
 from pipelines.judging import judge_with_consent, make_budget, make_model_judge
+from pipelines.model_price import price_of
 from pipelines.run_estimate import announce
 from pipelines.stages.ingest import ingest
 from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
+from pipelines.stages.model_replies import keep_replies
 from pipelines.stages.sessions import summarise_sessions
 from pipelines.warehouse import query
 from tests.fake_openai import Answer, FakeOpenAI, When, cut, failure, refusal, text, with_usage
@@ -100,7 +104,8 @@ def test_several_sessions_are_judged_at_once(context: Context) -> None:
     with FakeOpenAI([find()] * 6, at_once=3) as endpoint:
         counts = judge(context, endpoint, concurrency=3)
     assert counts == {
-        "not_idle_yet": 0, "over_limit": 0, "over_budget": 0, "changed_meanwhile": 0, "judged": 6,
+        "not_idle_yet": 0, "over_limit": 0, "over_budget": 0, "too_long": 0,
+        "changed_meanwhile": 0, "judged": 6,
         "moments": 0, "tokens_sent": 66, "tokens_cached": 18, "tokens_received": 42,
         "cost_micro_usd": 0, "cost_unknown": 6, "answers_reused": 0,
     }  # fmt: skip
@@ -202,26 +207,195 @@ def test_a_limit_that_lasts_discards_nothing_of_the_others(context: Context) -> 
 
 
 @pytest.mark.parametrize(
-    ("script", "reason"),
+    ("script", "reason", "sent", "again"),
     [
-        ([refusal(), refusal()], "model answer: refusal"),
-        ([FOUND, text("no"), text("no")], "model answer: bad_json"),
-        ([FOUND, cut("whole")], "model call failed"),
+        ([refusal(), refusal()], "model answer: refusal", 22, [find()]),
+        ([FOUND, text("no"), text("no")], "model answer: bad_json", 22, [HOLDS]),
+        ([FOUND, cut("whole")], "model call failed", 0, [HOLDS]),
+        ([FOUND, failure(400)], "model call failed", 0, [HOLDS]),
+        ([FOUND, text("no"), cut("whole")], "model call failed", 0, [HOLDS]),
     ],
-    ids=["refusal", "bad verification", "cut"],
+    ids=["refusal", "bad verification", "cut", "refused request", "repair cut"],
 )
-def test_what_cannot_be_judged_is_asked_anew_another_day(
-    context: Context, script: list[Answer], reason: str
+def test_only_what_is_of_no_use_is_asked_anew_another_day(
+    context: Context, script: list[Answer], reason: str, sent: int, again: list[Answer]
 ) -> None:
+    """What is kept counts when its session ends: every answer with usage 11, once."""
     with_sessions(context, 1)
-    with FakeOpenAI([*script, find()]) as endpoint:
+    answers = [one for one in (*script, *again) if one.status == 200 and one.sent_bytes is None]
+    with FakeOpenAI([*script, *again]) as endpoint:
         judge(context, endpoint)
-        assert judgements(context) == [("s0", "unscored", reason)]
-        assert kept(context) == 0
+        assert judgements(context, "status, reason, tokens_sent") == [
+            ("s0", "unscored", reason, sent)
+        ]
+        assert kept(context) == len(answers) - len(again) - sent // 11
         judge(context, endpoint)  # not again today
         judge(later(context, 2), endpoint)
-    assert judgements(context) == [("s0", "judged", None)]
-    assert tasks(endpoint)[-1] == "find"
+    assert judgements(context, "status, reason, tokens_sent") == [
+        ("s0", "judged", None, 11 * len(answers))
+    ]
+    assert kept(context) == 0
+
+
+def test_of_many_answers_only_the_one_that_failed_is_asked_for_again(context: Context) -> None:
+    """A session of four windows; the call on the second fails."""
+    folder = context.home.root.parent / "logs"
+    long = [answered("s0", f"s0-{n}", n, f"text {n} " * 450) for n in range(2, 100)]
+    write_log(folder / "s0.jsonl", said("s0", "s0-1", 0, "Mend it."), *long)
+    ingest(context, [folder])
+    summarise_sessions(context)
+    with FakeOpenAI([find(), failure(400), *[find()] * 3]) as endpoint:
+        counts = judge(context, endpoint)
+        assert (counts["unscored"], counts["tokens_sent"], kept(context)) == (1, 0, 3)
+        judge(later(context, 2), endpoint)
+    assert endpoint.requests[4] == endpoint.requests[1]
+    assert judgements(context, "status, tokens_sent") == [("s0", "judged", 44)]
+
+
+def _days_of(context: Context, answers: Callable[[], list[Answer]], count: int) -> list[str]:
+    said_ = []
+    for day in range(0, 2 * count, 2):
+        with FakeOpenAI(answers()) as endpoint, pytest.raises(ModelError) as raised:
+            judge(later(context, day), endpoint)
+        said_.append(str(raised.value))
+    return said_
+
+
+@pytest.mark.parametrize(
+    ("sessions", "calls", "words"),
+    [
+        (8, 5, "failed (503); try again later (5 calls in a row failed; no session is held for"),
+        (2, 2, "failed (503); try again later (2 calls in a row failed; no session is held for"),
+        (1, 1, "failed (503); try again later (1 call failed; no session is held for it)"),
+    ],
+    ids=["after five", "all of two", "the only one"],
+)
+def test_an_endpoint_that_is_down_uses_up_no_attempt(
+    context: Context, sessions: int, calls: int, words: str
+) -> None:
+    with_sessions(context, sessions)
+    for told in _days_of(context, lambda: [failure(503)] * calls, 4):
+        assert words in told
+    assert judgements(context) == []
+    with FakeOpenAI([find()] * sessions) as endpoint:
+        assert judge(later(context, 8), endpoint)["judged"] == sessions
+
+
+def test_a_session_that_fails_where_others_do_not_is_unscored(context: Context) -> None:
+    with_sessions(context, 8)
+    with FakeOpenAI([failure(503)] * 3 + [find()] + [failure(503)] * 4) as endpoint:
+        counts = judge(context, endpoint)
+    assert (counts["judged"], counts["unscored"]) == (1, 7)
+    assert {row[1:] for row in judgements(context)} == {
+        ("judged", None), ("unscored", "model call failed")
+    }  # fmt: skip
+
+
+def test_what_failed_before_the_endpoint_went_down_is_not_held(context: Context) -> None:
+    with_sessions(context, 9)
+    script = [find(), failure(503), find(), *[failure(503)] * 5]
+    with FakeOpenAI(script) as endpoint, pytest.raises(ModelError, match="5 calls in a row"):
+        judge(context, endpoint)
+    assert [row[1] for row in judgements(context)] == ["judged", "unscored", "judged"]
+
+
+def _with_a_long_one(context: Context) -> Context:
+    """The first session is full of quotes and line ends: twice as long in JSON as in itself."""
+    folder = context.home.root.parent / "logs"
+    write_log(folder / "a0.jsonl", said("a0", "a0-1", 0, "Mend it."),
+              *[answered("a0", f"a0-{n}", n, '"a"\n' * 700) for n in range(2, 40)])  # fmt: skip
+    return with_sessions(context, 3)
+
+
+@pytest.mark.parametrize("kind", ["tokens", "money"])
+def test_a_session_that_no_budget_fits_starves_no_other(context: Context, kind: str) -> None:
+    """In three runs: it is left out of each, and the others are judged in the first."""
+    _with_a_long_one(context)
+    price = price_of(priced(context), "scripted")
+    for run, calls in enumerate((3, 0, 0)):
+        budget = Budget(tokens=20_000) if kind == "tokens" else Budget(usd=0.05, price=price)
+        with FakeOpenAI([find()] * calls) as endpoint:
+            counts = judge(later(context, run), endpoint, budget=budget)
+        assert (counts.get("judged", 0), counts["too_long"], counts["over_budget"]) == (calls, 1, 0)
+        assert [key[-2:] for key in budget.too_long] == ["a0"]
+    assert [row[0] for row in judgements(context)] == ["s0", "s1", "s2"]
+
+
+def test_what_fits_another_run_gives_way_to_what_fits_this_one(context: Context) -> None:
+    _with_a_long_one(context)
+    with FakeOpenAI([find()] * 3) as endpoint:
+        budget = Budget(tokens=150_000, spent=Amount(130_000))
+        counts = judge(context, endpoint, budget=budget)
+    assert (counts["judged"], counts["too_long"], counts["over_budget"]) == (3, 0, 1)
+
+
+def test_an_interrupted_run_keeps_what_is_on_its_way(
+    context: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person presses Ctrl-C while three calls are under way."""
+    with_sessions(context, 3)
+    waits = iter([KeyboardInterrupt()])
+
+    def interrupted(calls: Any, **options: Any) -> Any:
+        for once in waits:
+            raise once
+        return wait(calls, **options)
+
+    monkeypatch.setattr("pipelines.stages.model_judgements.wait", interrupted)
+    with FakeOpenAI([replace(find(), delay_seconds=0.3)] * 3, at_once=3) as endpoint:
+        with pytest.raises(KeyboardInterrupt):
+            judge(context, endpoint, concurrency=3)
+        assert (judgements(context), kept(context)) == ([], 3)
+        assert judge(context, endpoint, concurrency=3)["answers_reused"] == 3
+    assert "waiting for 3 answers on their way; Ctrl-C again gives them up" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_second_interrupt_gives_the_answers_up(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_sessions(context, 1)
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.stages.model_judgements.wait", interrupted)
+    with FakeOpenAI([replace(find(), delay_seconds=0.2)]) as endpoint:
+        with pytest.raises(KeyboardInterrupt):
+            judge(context, endpoint)
+        assert kept(context) == 0
+        while not endpoint.requests:
+            time.sleep(0.01)
+
+
+def test_answers_in_hand_wait_for_the_warehouse(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process holds it when they come, for longer than one wait."""
+    with_sessions(context, 2)
+    refused = iter([LockHeldError("in use"), LockHeldError("in use")])
+
+    def held(*arguments: Any) -> None:
+        for error in refused:
+            raise error
+        keep_replies(*arguments)
+
+    monkeypatch.setattr("pipelines.stages.model_judgements.keep_replies", held)
+    with FakeOpenAI([find()] * 2) as endpoint:
+        assert judge(context, endpoint, concurrency=2)["judged"] == 2
+
+
+def test_late_answers_count_once_each(context: Context) -> None:
+    with_sessions(context, 1)
+    budget = Budget(tokens=20_000)
+    with FakeOpenAI([replace(find(), delay_seconds=1.0)]) as endpoint:
+        section = JudgeConfig(base_url=endpoint.base_url, model="m", timeout_seconds=0.2)
+        ready = replace(context, config=Config(judge=section))
+        with pytest.raises(ModelError, match=r"did not answer within 0\.2 s"):
+            judge_by_model(ready, make_model_judge(ready), None, budget)
+    estimate = budget.spent.tokens
+    assert 2_000 < estimate < 4_000
 
 
 def test_the_budget_ends_a_run_and_the_next_goes_on(context: Context) -> None:
@@ -326,6 +500,7 @@ def test_answers_that_nothing_came_of_go_after_a_month(context: Context) -> None
     with_sessions(context, 1)
     with FakeOpenAI([FOUND, failure(401), FOUND, failure(401)]) as endpoint:
         for moment_ in (context, later(context, 31)):
+            summarise_sessions(moment_)
             with pytest.raises(ModelError):
                 judge(moment_, endpoint)
     assert tasks(endpoint) == ["find", "verify", "find", "verify"]
