@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,64 @@ def canaries() -> list[Canary]:
     return [Canary(number, *entry) for number, entry in enumerate(listed)]
 
 
-def write_logs(folder: Path, planted: list[Canary]) -> None:
-    """Each canary in a Claude Code log, an ATIF document and a chat of the OpenAI form."""
+def write_logs(folder: Path, planted: list[Canary], *, each: bool = True) -> None:
+    """Each canary in a Claude Code log, an ATIF document and a chat of the OpenAI form.
+
+    Without `each` in one of the three, by turns.
+    """
     for canary in planted:
-        name = f"case-{canary.number:03d}"
-        lines = "".join(f"{json.dumps(record)}\n" for record in _claude_code(canary))
-        _write(folder / "claude" / f"{name}.jsonl", lines)
-        _write(folder / "atif" / f"{name}.json", json.dumps(_atif(canary)))
-        _write(folder / "chat" / f"{name}.json", json.dumps(_chat(canary)))
+        names = list(_FORMATS)
+        if not each:
+            names = [names[canary.number % len(names)]]
+        for name in names:
+            suffix, text = _FORMATS[name](canary)
+            _write(folder / name / f"case-{canary.number:03d}.{suffix}", text)
+
+
+def write_core_logs(folder: Path, planted: list[Canary]) -> None:
+    """Two sessions of the bundled agent for each: an older release serves, a newer one fails."""
+    for canary in planted:
+        for release, day, failed in ((_OLD, 3, False), (_NEW, 9, True)):
+            name = f"core-{day}-{canary.number:03d}"
+            _write(folder / f"{name}.json", json.dumps(_core(canary, name, release, day, failed)))
+
+
+def write_named_logs(folder: Path, planted: list[Canary]) -> None:
+    """The canary says whose session it is: user, session, project, file; the text is harmless."""
+    for canary in planted:
+        harmless = Canary(canary.number, canary.kind, canary.script, "the report")
+        x = canary.text
+        extra = {"user": x, "project": f"/work/{x}"}
+        named = {"session_id": f"{canary.number} {x}", "extra": extra}
+        told = {"name": "support agent", "version": "1.2.0"}
+        document = _atif(harmless) | named | {"agent": told, "notes": ""}
+        file = f"{canary.number} {x}".replace("/", " ").replace("\\", " ")
+        _write(folder / f"{file}.json", json.dumps(document))
+
+
+_OLD, _NEW = "0.1.0+aaaaaaaaaaa1", "0.1.0+bbbbbbbbbbb2"
+
+
+def _core(canary: Canary, name: str, release: str, day: int, failed: bool) -> dict[str, Any]:
+    x = canary.text
+    call = {"tool_call_id": "c", "function_name": "run_command", "arguments": {"command": x}}
+    content = f"timed out: the command took longer than 60 s: {x}" if failed else f"exit 0: {x}"
+    result = {"source_call_id": "c", "content": content, "extra": {"is_error": failed}}
+    steps: list[dict[str, Any]] = [
+        {"source": "user", "message": f"Please run {x}."},
+        *[{"source": "agent", "message": f"I run {x}.", "tool_calls": [call],
+           "observation": {"results": [result]}}] * 3,
+        {"source": "user", "message": f"It still fails, {x} is broken." if failed else "Now stop."},
+    ]  # fmt: skip
+    timed = [
+        step | {"step_id": n, "timestamp": f"2026-09-{day:02d}T08:{n:02d}:00Z"}
+        for n, step in enumerate(steps, start=1)
+    ]
+    return {
+        "schema_version": "ATIF-v1.6", "session_id": name, "steps": timed,
+        "agent": {"name": "signals-core", "version": "0.1.0"},
+        "extra": {"release": release, "user": f"user {canary.number % 3}"},
+    }  # fmt: skip
 
 
 def _write(path: Path, text: str) -> None:
@@ -128,3 +178,14 @@ def _chat(canary: Canary) -> dict[str, Any]:
             {"role": "assistant", "content": answered},
         ]
     return {"id": f"chat-{canary.number:03d}", "model": x, "messages": messages}
+
+
+def _claude_code_text(canary: Canary) -> tuple[str, str]:
+    return "jsonl", "".join(f"{json.dumps(record)}\n" for record in _claude_code(canary))
+
+
+_FORMATS: dict[str, Callable[[Canary], tuple[str, str]]] = {
+    "claude": _claude_code_text,
+    "atif": lambda canary: ("json", json.dumps(_atif(canary))),
+    "chat": lambda canary: ("json", json.dumps(_chat(canary))),
+}
