@@ -6,6 +6,7 @@ has one writer.
 """
 
 import hashlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import NamedTuple, Self
 import dagster as dg
 from pydantic import Field
 
-from agent_core.errors import BadInputError
+from agent_core.errors import BadInputError, JudgingHeldError
 from pipelines import loop
 from pipelines.batch_polling import poll_batches
 from pipelines.config import load_config
@@ -22,6 +23,7 @@ from pipelines.context import Context
 from pipelines.home import Home
 from pipelines.known_folders import log_folders
 from pipelines.listing import fingerprint
+from pipelines.progress import end_progress
 from pipelines.runs import run_stage
 from pipelines.sources import find_files
 
@@ -63,10 +65,23 @@ def _stage_asset(
         context: dg.AssetExecutionContext, signals: SignalsHome
     ) -> dg.MaterializeResult[None]:
         run = signals.context_of(context.run.run_id)
-        counts = run_stage(run, stage.__name__, lambda: stage(run))
+        counts = run_stage(run, stage.__name__, lambda: _unless_held(stage, run))
         return dg.MaterializeResult(metadata=counts)
 
     return wrapped
+
+
+def _unless_held(stage: Callable[[Context], Mapping[str, int]], run: Context) -> Mapping[str, int]:
+    """The stage's counts; where another run judges by a model the rules' verdicts stand for now.
+
+    They are kept by then, so that the rest of the run is worth it: the next one judges on.
+    """
+    try:
+        return stage(run)
+    except JudgingHeldError as error:
+        end_progress()
+        print(f"signals: {error}", file=sys.stderr)
+        return {"model_skipped": 1}
 
 
 _ASSETS = [
@@ -80,6 +95,8 @@ _ASSETS = [
     _stage_asset(loop.breaches, "repair", ["moments"]),
     _stage_asset(loop.patch_tasks, "repair", ["breaches"]),
     _stage_asset(loop.snapshot, "published", ["facets", "patch_tasks"]),
+    # Last, so that a model that cannot be had keeps nothing of the rules from being published.
+    _stage_asset(loop.model_verdicts, "verdicts", ["snapshot"]),
 ]
 
 

@@ -14,7 +14,7 @@ from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
 from pipelines.definitions import JOB_NAME, SignalsHome, build_definitions
 from pipelines.home import Home
-from pipelines.job import prepare_dagster
+from pipelines.job import prepare_dagster, run_job_in_process
 from pipelines.judging import make_model_judge
 from pipelines.judging_lock import judging_alone
 from pipelines.stages.ingest import ingest
@@ -177,6 +177,27 @@ def test_nothing_is_started_while_any_run_is_unfinished(
     assert sensed("batches_done", home, instance) == skipped
     instance.report_run_canceled(run)
     assert scheduled(home, instance) is None
+
+
+@pytest.mark.slow
+def test_a_run_beside_one_that_judges_leaves_the_model_to_it_and_publishes(
+    context: Context, sessions: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = context.home
+    home.config.write_text('[judge]\njudge = "llm"\nconsent = true\nidle_hours = 0\n'
+                           'base_url = "http://127.0.0.1:9/v1"\n')  # fmt: skip
+    with judging_alone(context):
+        run_id = run_job_in_process(home, [tmp_path / "logs"])
+    told = [line for line in capsys.readouterr().err.splitlines() if "is judging" in line]
+    assert len(told) == 1
+    assert told[0].startswith(f"signals: {home.root}: signals test (process ")
+    with context.warehouse() as connection:
+        counts = query(connection, "SELECT counts, status FROM runs WHERE stage = 'judgements' "
+                       "AND run_id = ?", [run_id]).rows()  # fmt: skip
+        judges = query(connection, "SELECT judge, status, count(*) FROM judgements GROUP BY ALL")
+    assert counts == [('{"model_skipped": 1}', "done")]
+    assert judges.rows() == [("rules", "judged", 3)]
+    assert (home.snapshots / "current").exists()
 
 
 def test_a_batch_run_selects_anew_before_it_judges() -> None:
