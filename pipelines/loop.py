@@ -4,9 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from agent_core.errors import ConfigError, JudgingHeldError, ModelError, NotJudgedError
 from pipelines.context import Context
 from pipelines.known_folders import log_folders
 from pipelines.runs import run_stage
+
+MODEL_STAGE = "model"
+"""Recorded where the model failed in a run: the rest of the run goes on."""
 
 
 def ingest_logs(context: Context, paths: Sequence[Path] = ()) -> Mapping[str, int]:
@@ -27,13 +31,24 @@ def judgements(context: Context) -> Mapping[str, int]:
     """A verdict for every selected session that has none yet, by the configured judges.
 
     The rules judge first and always: they cost nothing, and stand where the model cannot be had.
+    That is recorded, and `model_verdicts` fails for it when all else is done.
     """
-    from pipelines.judging import judge_with_consent, make_budget
+    from pipelines.runs import record_failure
     from pipelines.stages.rules_judgements import judge_by_rules
 
     by_rules = judge_by_rules(context)
     if context.config.judge.judge == "rules":
         return by_rules
+    try:
+        by_model = _judge_by_model(context)
+    except (ModelError, ConfigError, JudgingHeldError) as error:
+        record_failure(context, MODEL_STAGE, error)
+        return {**by_rules, "model_failed": 1}
+    return {**by_rules, **{f"model_{name}": number for name, number in by_model.items()}}
+
+
+def _judge_by_model(context: Context) -> Mapping[str, int]:
+    from pipelines.judging import judge_with_consent, make_budget
     from pipelines.run_estimate import announce
 
     judge, budget = judge_with_consent(context), make_budget(context)
@@ -42,14 +57,12 @@ def judgements(context: Context) -> Mapping[str, int]:
 
         plan = plan_cascade(context, judge.identity, tokens=budget.tokens)
         announce(context, plan.order, budget)
-        by_model = judge_by_cascade(context, judge, plan, budget)
-    else:
-        from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
+        return judge_by_cascade(context, judge, plan, budget)
+    from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
 
-        chosen, left_out = sessions_for_model(context, judge.identity)
-        announce(context, chosen, budget)
-        by_model = {**left_out, **judge_by_model(context, judge, chosen, budget)}
-    return {**by_rules, **{f"model_{name}": number for name, number in by_model.items()}}
+    chosen, left_out = sessions_for_model(context, judge.identity)
+    announce(context, chosen, budget)
+    return {**left_out, **judge_by_model(context, judge, chosen, budget)}
 
 
 def moments(context: Context) -> Mapping[str, int]:
@@ -99,6 +112,19 @@ def snapshot(context: Context) -> Mapping[str, int]:
     from pipelines.stages.publishing import publish
 
     return publish(context)
+
+
+def model_verdicts(context: Context) -> Mapping[str, int]:
+    """Whether the model judged as the configuration asks; what the rules said is published by now.
+
+    Raises NotJudgedError with the reason why it did not.
+    """
+    from pipelines.runs import failure_of
+
+    reason = failure_of(context, MODEL_STAGE)
+    if reason is not None:
+        raise NotJudgedError(f"the model did not judge: {reason}")
+    return {}
 
 
 def run_stages(

@@ -28,6 +28,22 @@ def run_stage(context: Context, stage: str, work: Callable[[], Counts]) -> dict[
     return counts
 
 
+def record_failure(context: Context, stage: str, error: Exception) -> None:
+    """Record under the run why something failed that the run goes on without."""
+    failed = {"error": type(error).__name__, "reason": str(error)}
+    _record(context, stage, context.clock(), "failed", failed)
+
+
+def failure_of(context: Context, stage: str) -> str | None:
+    """The reason that `record_failure` kept of this run; None where nothing failed."""
+    with context.warehouse() as connection:
+        found = connection.execute(
+            "SELECT counts ->> 'reason' FROM runs WHERE (run_id, stage, status) = (?, ?, 'failed')",
+            [context.run_id, stage],
+        ).fetchone()
+    return str(found[0]) if found else None
+
+
 def _record(
     context: Context,
     stage: str,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from agent_core.errors import BadInputError, NotJudgedError
+from agent_core.errors import BadInputError, ModelError, NotJudgedError
 from pipelines.cli.options import Options, ask_consent, options, print_report
 
 if TYPE_CHECKING:
@@ -35,8 +35,14 @@ def run(context: typer.Context, paths: Annotated[list[Path] | None, _PATHS] = No
         find_files(paths)  # a path that is missing is said before anything starts
     from pipelines.job import run_job_in_process
 
-    run_job_in_process(prepared.home, paths or [])
+    failed: NotJudgedError | None = None
+    try:
+        run_job_in_process(prepared.home, paths or [])
+    except NotJudgedError as error:  # what the rules say is published all the same
+        failed = error
     print_report(given)
+    if failed is not None:
+        raise failed
     if paths:
         require_sessions(prepared, paths)
 
@@ -95,10 +101,13 @@ def judge(
     prepared = given.context("judge")
     prepared = prepared.with_batch() if batch else prepared
     name = judge_name or prepared.config.judge.judge
-    if name == "cascade":
-        counts = _judge_by_cascade(given, prepared, limit, budget_tokens, yes=yes)
-    elif name == "llm":
-        counts = _judge_by_model(given, prepared, limit, budget_tokens, yes=yes)
+    if name != "rules":
+        by = _judge_by_cascade if name == "cascade" else _judge_by_model
+        try:
+            counts = by(given, prepared, limit, budget_tokens, yes=yes)
+        except ModelError:
+            loop.run_stages(prepared, loop.moments)  # of the verdicts that came before it
+            raise
     elif budget_tokens is not None or batch:
         raise BadInputError(
             f"{'--batch' if batch else '--budget-tokens'}: the rules send nothing; use it with "

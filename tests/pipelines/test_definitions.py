@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent_core.errors import BadInputError, WarehouseError
+from agent_core.errors import BadInputError, NotJudgedError, WarehouseError
 from pipelines.definitions import JOB_NAME, build_definitions
 from pipelines.home import Home
 from pipelines.job import run_job_in_process
@@ -27,6 +27,7 @@ _STAGES = [
     "facets",
     "ingest",
     "judgements",
+    "model_verdicts",
     "moments",
     "patch_tasks",
     "sessions",
@@ -88,7 +89,29 @@ def test_the_graph_is_the_way_of_the_data() -> None:
         "breaches": ["moments"],
         "patch_tasks": ["breaches"],
         "snapshot": ["facets", "patch_tasks"],
+        "model_verdicts": ["snapshot"],
     }
+
+
+def test_what_the_rules_say_is_published_where_the_model_cannot_be_had(tmp_path: Path) -> None:
+    """The endpoint is down: the run fails in its last stage, with the reason."""
+    home = Home(tmp_path / "home").prepare()
+    home.config.write_text(
+        '[judge]\njudge = "cascade"\nbase_url = "http://127.0.0.1:9/v1"\nconsent = true\n'
+        "idle_hours = 0\nmax_retries = 0\n"
+    )
+    with pytest.raises(NotJudgedError, match=r"the model did not judge: .* cannot be reached"):
+        run_job_in_process(home, [_write(tmp_path / "logs")])
+    assert json.loads((home.snapshots / "current").read_text())["run_id"]
+    assert _rows(home, "SELECT judge, status FROM judgements") == [("rules", "judged")]
+    assert _rows(home, "SELECT count(*) > 0 FROM moments") == [(True,)]
+    stages = "SELECT stage, status, counts ->> 'error' FROM runs WHERE status <> 'done' ORDER BY 1"
+    assert _rows(home, stages) == [
+        ("model", "failed", "ModelError"),
+        ("model_verdicts", "failed", "NotJudgedError"),
+    ]
+    counts = "SELECT counts ->> 'model_failed' FROM runs WHERE stage = 'judgements'"
+    assert _rows(home, counts) == [("1",)]
 
 
 def test_the_schedule_is_daily() -> None:

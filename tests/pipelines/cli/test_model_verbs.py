@@ -59,6 +59,25 @@ def test_a_models_verdict_is_kept_and_its_quotation_is_not(tmp_path: Path) -> No
     assert "Maria" in json.dumps(endpoint.requests)
 
 
+@pytest.mark.slow
+def test_a_run_publishes_and_then_fails_where_the_model_cannot_be_had(tmp_path: Path) -> None:
+    with FakeOpenAI([]) as endpoint:
+        home = _home(tmp_path, endpoint)
+    (home / "signals.toml").write_text(
+        '[judge]\njudge = "cascade"\nbase_url = "http://me:pw@models.example/v1"\n'
+        'api_key_env = "NO_SUCH_KEY"\nconsent = true\n'
+    )
+    done = signals("run", tmp_path / "logs", home=home)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "signals: the model did not judge: no key for http://models.example/v1: set NO_SUCH_KEY, "
+        "or name another variable with [judge] api_key_env"
+    )
+    assert "1 session" in done.stdout
+    assert (home / "snapshots" / "current").exists()
+    assert [row["judge"] for row in _rows("judgements", home)] == ["rules"]
+
+
 def test_a_refusal_is_unscored_and_not_asked_again_today(tmp_path: Path) -> None:
     with FakeOpenAI([refusal(), refusal()]) as endpoint:
         home = _home(tmp_path, endpoint)
