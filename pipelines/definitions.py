@@ -6,7 +6,6 @@ has one writer.
 """
 
 import hashlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import NamedTuple, Self
 import dagster as dg
 from pydantic import Field
 
-from agent_core.errors import BadInputError, JudgingHeldError
+from agent_core.errors import BadInputError
 from pipelines import loop
 from pipelines.batch_polling import poll_batches
 from pipelines.config import load_config
@@ -23,7 +22,6 @@ from pipelines.context import Context
 from pipelines.home import Home
 from pipelines.known_folders import log_folders
 from pipelines.listing import fingerprint
-from pipelines.progress import end_progress
 from pipelines.runs import run_stage
 from pipelines.sources import find_files
 
@@ -65,23 +63,10 @@ def _stage_asset(
         context: dg.AssetExecutionContext, signals: SignalsHome
     ) -> dg.MaterializeResult[None]:
         run = signals.context_of(context.run.run_id)
-        counts = run_stage(run, stage.__name__, lambda: _unless_held(stage, run))
+        counts = run_stage(run, stage.__name__, lambda: stage(run))
         return dg.MaterializeResult(metadata=counts)
 
     return wrapped
-
-
-def _unless_held(stage: Callable[[Context], Mapping[str, int]], run: Context) -> Mapping[str, int]:
-    """The stage's counts; where another run judges by a model the rules' verdicts stand for now.
-
-    They are kept by then, so that the rest of the run is worth it: the next one judges on.
-    """
-    try:
-        return stage(run)
-    except JudgingHeldError as error:
-        end_progress()
-        print(f"signals: {error}", file=sys.stderr)
-        return {"model_skipped": 1}
 
 
 _ASSETS = [
