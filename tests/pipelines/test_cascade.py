@@ -24,6 +24,7 @@ from tests.fake_openai import Answer, FakeOpenAI
 from tests.judges.answers import find, moment, verify
 from tests.pipelines.claude_log import answered, said, write_log
 from tests.pipelines.cli.command import signals
+from tests.pipelines.stages.test_model_judgements import PRICES
 from tests.pipelines.warehouse_rows import add
 
 MODEL = JudgeIdentity("llm", "2", "p1", "made-up", "1")
@@ -364,3 +365,33 @@ def test_the_command_stops_and_goes_on_in_the_same_order(tmp_path: Path) -> None
         (5, 0, 12, 5),
         (7, 0, 12, 12),
     ]
+
+
+@pytest.mark.slow
+def test_a_draw_that_is_too_dear_is_left_out_of_the_audit(context: Context, tmp_path: Path) -> None:
+    """The first draw is long and full of quotes; the audit measures with the eleven others."""
+    first = min((f"s{n}" for n in range(12)), key=lambda s: random_number(f"claude_code:{s}", 0))
+    _write_logs(tmp_path / "logs")
+    long = [answered(first, f"{first}-{n}", n, '"a"\n' * 700) for n in range(2, 40)]
+    write_log(tmp_path / "logs" / f"{first}.jsonl", said(first, f"{first}-1", 0, "Go."), *long)
+    (context.home.root / "prices.toml").write_text(PRICES)
+    with FakeOpenAI([find()] * 11) as endpoint:
+        config = {"judge": _settings(endpoint) | {"budget_usd": 0.05},
+                  "prices": {"file": "prices.toml"}}  # fmt: skip
+        run = replace(context, config=Config.model_validate(config))
+        loop.ingest_logs(run, [tmp_path / "logs"])
+        loop.sessions(run)
+        counts = loop.judgements(run)
+    kinds = ("judged", "too_long", "over_budget", "audit_drawn", "audited")
+    assert [counts[f"model_{kind}"] for kind in kinds] == [11, 1, 0, 11, 11]
+
+
+def test_what_was_judged_under_a_larger_budget_is_too_long_all_the_same(context: Context) -> None:
+    _many(context, 12)
+    _judge(context, ["s3"], friction=[])
+    with context.warehouse() as connection:
+        add(connection, "steps", session_key="s3", source_ref="more", position=1,
+            text="x" * 39_000, tool_calls="[]", observations="[]")  # fmt: skip
+    plan = plan_cascade(context, MODEL, tokens=10_000)
+    assert plan.too_long == {"s3"}
+    assert "s3" not in {row[0] for row in _draws(context)}
