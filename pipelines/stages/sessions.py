@@ -140,8 +140,12 @@ def _mark_excluded(connection: duckdb.DuckDBPyConnection, patterns: Sequence[str
 
     A pattern may be newer than the session: what was read before it is kept out as well.
     """
-    logs = query(connection, "SELECT session_key, source_path, project FROM sessions").iter_rows()
-    keys = [key for key, *names in logs if patterns and names_excluded(*names, patterns)]
+    logs = query(connection, "SELECT session_key, source_path, project FROM sessions")
+    keys = [
+        key
+        for key, path, project in logs.iter_rows()
+        if patterns and names_excluded(path, project, patterns)
+    ]
     rows = pl.DataFrame({"session_key": keys}, schema={"session_key": pl.String})
     connection.register("incoming", rows.to_arrow())
     connection.execute("CREATE OR REPLACE TEMP TABLE shut_out AS FROM incoming")

@@ -589,6 +589,7 @@ def test_what_was_judged_since_it_was_chosen_is_neither_sent_nor_replaced(
     assert rows(context, JUDGED) == before
 
 
+@pytest.mark.slow
 def test_a_batch_held_for_too_large_is_handed_in_by_halves_one_after_the_other(
     context: Context, sessions: list[str]
 ) -> None:
@@ -607,6 +608,7 @@ def test_a_batch_held_for_too_large_is_handed_in_by_halves_one_after_the_other(
     assert verdicts(context) == [(name, "judged", None, 1) for name in sessions]
 
 
+@pytest.mark.slow
 def test_one_endpoint_written_in_several_ways_is_one_and_its_password_is_not_kept(
     context: Context, sessions: list[str]
 ) -> None:
