@@ -251,7 +251,7 @@ class _Run:
         """Write to the warehouse, also where another process holds it for minutes."""
         for tries_left in reversed(range(_LOCK_TRIES)):
             try:
-                with self._context.warehouse() as connection, transaction(connection):
+                with self._context.warehouse() as connection:
                     rows(connection)
                 return
             except LockHeldError:
@@ -265,11 +265,12 @@ class _Run:
             return
 
         def rows(connection: duckdb.DuckDBPyConnection) -> None:
-            hashes = {each.key: each.content_hash for each in ended}
-            write_judgements(connection, judgements, hashes, self._context.clock())
-            drop_replies(connection, [each.key for each in ended if not each.can_go_on])
-            for each in ended:
-                drop_unusable_replies(connection, each.key, list(each.unusable))
+            with transaction(connection):
+                hashes = {each.key: each.content_hash for each in ended}
+                write_judgements(connection, judgements, hashes, self._context.clock())
+                drop_replies(connection, [each.key for each in ended if not each.can_go_on])
+                for each in ended:
+                    drop_unusable_replies(connection, each.key, list(each.unusable))
 
         self._write(rows)
         for each in ended:
