@@ -93,6 +93,7 @@ def test_the_graph_is_the_way_of_the_data() -> None:
     }
 
 
+@pytest.mark.slow
 def test_what_the_rules_say_is_published_where_the_model_cannot_be_had(tmp_path: Path) -> None:
     """The endpoint is down: the run fails in its last stage, with the reason."""
     home = Home(tmp_path / "home").prepare()
@@ -119,6 +120,7 @@ def test_the_schedule_is_daily() -> None:
     assert (schedule.job_name, schedule.cron_schedule) == (JOB_NAME, "0 5 * * *")
 
 
+@pytest.mark.slow
 def test_a_moment_without_its_step_blocks_publishing(tmp_path: Path) -> None:
     home = Home(tmp_path / "home").prepare()
     _write(tmp_path / "logs")

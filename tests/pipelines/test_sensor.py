@@ -97,6 +97,7 @@ def _steps(home: Home) -> list[tuple[Any, ...]]:
         return query(connection, "SELECT source_ref FROM steps ORDER BY 1").rows()
 
 
+@pytest.mark.slow
 def test_a_growing_log_is_read_when_it_has_grown_and_a_torn_line_when_it_is_whole(
     home: Home, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_runs_do_not_pile_up(home: Home, tmp_path: Path, status: dg.DagsterRunSt
         assert daemon.tick() is None
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_is_asked_for_three_times(home: Home) -> None:
     home.warehouse.write_bytes(b"no warehouse" * 999)
     with _daemon(home) as daemon:

@@ -177,8 +177,8 @@ STEPS: list[tuple[dict[str, Any], str, list[str], int]] = [
     ({"source": "agent"}, "agent", [], 0),
     ({"tool_calls": [{"name": "read_file"}, {"name": "mcp__x.y"}]}, "tool call",
      ["read_file", "other tool"], 0),
-    ({"tool_calls": [{"name": "run"}], "observations": [{"is_error": True}, {"is_error": False}]},
-     "tool error", ["run"], 1),
+    ({"tool_calls": [{"name": "Bash"}], "observations": [{"is_error": True}, {"is_error": False}]},
+     "tool error", ["Bash"], 1),
     ({"tool_calls": [{"name": f"my secret {CANARY}"}]}, "tool call", ["other tool"], 0),
     ({"source": "user", "event": "interrupt"}, "interrupt", [], 0),
 ]  # fmt: skip

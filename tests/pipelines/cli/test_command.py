@@ -86,6 +86,7 @@ def test_bad_usage_exits_with_2(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_damaged_warehouse_is_one_line_and_stays(judged_home: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     signals("config", "show", home=home)
@@ -109,6 +110,7 @@ def test_a_wrong_configuration_is_one_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_unreachable_endpoint_is_one_line(judged_home: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -123,6 +125,7 @@ def test_an_unreachable_endpoint_is_one_line(judged_home: Path, tmp_path: Path) 
     assert _rows("judgements", home) == []
 
 
+@pytest.mark.slow
 def test_files_without_a_session_are_counted_and_named(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "empty.jsonl").touch()
@@ -139,6 +142,7 @@ def test_files_without_a_session_are_counted_and_named(tmp_path: Path) -> None:
             assert files == {"found": 2, "unchanged": 0, "empty": 1, "unknown": 1}
 
 
+@pytest.mark.slow
 def test_a_relative_path_is_the_same_file_from_wherever_it_is_named(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     write_log(logs / "a.jsonl", said("s1", "u1", 0, "Go."), answered("s1", "u2", 1, "Ok."))
@@ -150,6 +154,7 @@ def test_a_relative_path_is_the_same_file_from_wherever_it_is_named(tmp_path: Pa
     assert json.loads(again.stdout)["files"] == {"found": 1, "unchanged": 1}
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:
     """Ctrl-C while the run waits for the home, so that it meets our code and no library's."""
     log = write_log(

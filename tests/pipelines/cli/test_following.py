@@ -85,6 +85,7 @@ def _append(log: Path, text: str) -> None:
         file.write(text)
 
 
+@pytest.mark.slow
 def test_a_growing_log_is_read_as_it_grows_and_other_verbs_run_between(
     log: Path, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_growing_log_is_read_as_it_grows_and_other_verbs_run_between(
         assert follower.end(signal.SIGTERM) == (0, "signals: stopped; what was done is kept")
 
 
+@pytest.mark.slow
 def test_each_pass_is_a_line_that_says_what_was_new(log: Path, tmp_path: Path) -> None:
     with _following(tmp_path / "home", log.parent) as follower:
         while not follower.line().startswith("New: 1 session, 2 steps"):

@@ -78,6 +78,7 @@ def test_a_run_publishes_and_then_fails_where_the_model_cannot_be_had(tmp_path: 
     assert [row["judge"] for row in _rows("judgements", home)] == ["rules"]
 
 
+@pytest.mark.slow
 def test_a_refusal_is_unscored_and_not_asked_again_today(tmp_path: Path) -> None:
     with FakeOpenAI([refusal(), refusal()]) as endpoint:
         home = _home(tmp_path, endpoint)
@@ -105,6 +106,7 @@ def test_nothing_is_sent_without_consent(tmp_path: Path) -> None:
         assert endpoint.requests == []
 
 
+@pytest.mark.slow
 def test_a_wrong_key_is_one_line_and_judges_nothing(tmp_path: Path) -> None:
     with FakeOpenAI([failure(401)]) as endpoint:
         home = _home(tmp_path, endpoint)
@@ -114,6 +116,7 @@ def test_a_wrong_key_is_one_line_and_judges_nothing(tmp_path: Path) -> None:
     assert _rows("judgements", home) == []
 
 
+@pytest.mark.slow
 def test_the_agent_works_on_a_task_and_its_session_is_analysed(tmp_path: Path) -> None:
     repo = tmp_path / "repo"
     repo.mkdir()
@@ -136,6 +139,7 @@ def test_the_agent_works_on_a_task_and_its_session_is_analysed(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("answer", [text("I would rather talk."), refusal()], ids=["talk", "no"])
+@pytest.mark.slow
 def test_an_agent_that_only_talks_ends_with_its_words(tmp_path: Path, answer: Any) -> None:
     with FakeOpenAI([answer]) as endpoint:
         home = _home(tmp_path, endpoint)

@@ -410,6 +410,7 @@ def test_batches_of_another_endpoint_wait_until_they_are_given_up(
     assert verdicts(context)[0][2] == "the batch is at another endpoint"
 
 
+@pytest.mark.slow
 def test_what_grew_or_went_meanwhile_is_dropped_and_counted(
     context: Context, tmp_path: Path, sessions: list[str]
 ) -> None:

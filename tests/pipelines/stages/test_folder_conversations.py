@@ -122,6 +122,7 @@ def test_a_folder_is_one_session_and_read_once(context: Context, tmp_path: Path,
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))]
 )
 @pytest.mark.parametrize("form", _FORMS)
+@pytest.mark.slow
 def test_any_order_of_arrival_gives_the_tables_of_one_run(
     context: Context, tmp_path: Path, form: str, seed: int
 ) -> None:
@@ -180,6 +181,7 @@ def test_other_conversations_are_left_alone(context: Context, tmp_path: Path) ->
     assert ingest(context, [tmp_path / "a", tmp_path / "b"])["files_read"] == 1
 
 
+@pytest.mark.slow
 def test_an_earlier_event_that_comes_late_leads(context: Context, tmp_path: Path) -> None:
     late = {name: _FIRST[name] for name in ("conv/events/0.json", "conv/events/1.json")}
     _write_all(tmp_path, {name: data for name, data in _FIRST.items() if name not in late})
@@ -195,6 +197,7 @@ def test_an_earlier_event_that_comes_late_leads(context: Context, tmp_path: Path
 @pytest.mark.parametrize(
     "content", [b'{"id": 0, "sour', b'{"hello": 1}', b""], ids=["torn", "other", "empty"]
 )
+@pytest.mark.slow
 def test_a_first_event_that_breaks_gives_way_to_the_next(
     context: Context, tmp_path: Path, content: bytes
 ) -> None:
@@ -210,6 +213,7 @@ def test_a_first_event_that_breaks_gives_way_to_the_next(
 
 
 @pytest.mark.parametrize("gone", [(3,), (0,), (0, 3), (11, 3, 5)], ids=str)
+@pytest.mark.slow
 def test_what_was_read_of_a_deleted_part_stays(
     context: Context, tmp_path: Path, gone: tuple[int, ...]
 ) -> None:
@@ -270,6 +274,7 @@ def test_an_excluded_conversation_leaves_no_text(context: Context, tmp_path: Pat
     assert ingest(context, [tmp_path / "conv"])["sessions_new"] == 1
 
 
+@pytest.mark.slow
 def test_copies_of_a_folder_count_once(context: Context, tmp_path: Path) -> None:
     """The one with more events speaks, whichever comes first."""
     _write_all(tmp_path / "a", {name: _SDK[name] for name in list(_SDK)[:5]})
@@ -285,6 +290,7 @@ def test_copies_of_a_folder_count_once(context: Context, tmp_path: Path) -> None
         ]
 
 
+@pytest.mark.slow
 def test_a_part_given_alone_says_what_it_is(context: Context, tmp_path: Path) -> None:
     _write_all(tmp_path, _FIRST)
     ingest(context, [tmp_path / "conv" / "events" / "5.json"])

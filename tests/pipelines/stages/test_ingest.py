@@ -86,6 +86,7 @@ _COPY = (*_FIRST, said("s1", "u3", 2, "Now push."), answered("s1", "u4", 3, "Pus
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
+@pytest.mark.slow
 def test_forks_and_copies_count_once_whatever_arrives_first(
     context: Context, tmp_path: Path, order: tuple[int, ...]
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_task_tells_what_the_agent_needs_and_quotes_nobody(looped: Context) ->
     assert not [turn for turn in turns if len(turn) > 20 and turn in text[0]]
 
 
+@pytest.mark.slow
 def test_samples_that_nobody_vouched_for_open_no_task(context: Context, repository: Path) -> None:
     """Whoever writes such logs into a user's folder steers nothing."""
     ingest(context, [repository / "data" / "samples" / "sessions"])

@@ -184,6 +184,7 @@ def test_an_interrupted_session_goes_on_where_it_was(context: Context) -> None:
     assert kept(context) == 0
 
 
+@pytest.mark.slow
 def test_a_limit_that_lasts_discards_nothing_of_the_others(context: Context) -> None:
     """Calls on their way are waited for, and no more are made."""
     with_sessions(context, 4)
@@ -217,6 +218,7 @@ def test_a_limit_that_lasts_discards_nothing_of_the_others(context: Context) -> 
     ],
     ids=["refusal", "bad verification", "cut", "refused request", "repair cut"],
 )
+@pytest.mark.slow
 def test_only_what_is_of_no_use_is_asked_anew_another_day(
     context: Context, script: list[Answer], reason: str, sent: int, again: list[Answer]
 ) -> None:
@@ -237,6 +239,7 @@ def test_only_what_is_of_no_use_is_asked_anew_another_day(
     assert kept(context) == 0
 
 
+@pytest.mark.slow
 def test_of_many_answers_only_the_one_that_failed_is_asked_for_again(context: Context) -> None:
     """A session of four windows; the call on the second fails."""
     folder = context.home.root.parent / "logs"
@@ -270,6 +273,7 @@ def _days_of(context: Context, answers: Callable[[], list[Answer]], count: int) 
     ],
     ids=["after five", "all of two", "the only one"],
 )
+@pytest.mark.slow
 def test_an_endpoint_that_is_down_uses_up_no_attempt(
     context: Context, sessions: int, calls: int, words: str
 ) -> None:
@@ -308,6 +312,7 @@ def _with_a_long_one(context: Context) -> Context:
 
 
 @pytest.mark.parametrize("kind", ["tokens", "money"])
+@pytest.mark.slow
 def test_a_session_that_no_budget_fits_starves_no_other(context: Context, kind: str) -> None:
     """In three runs: it is left out of each, and the others are judged in the first."""
     _with_a_long_one(context)

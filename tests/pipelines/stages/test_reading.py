@@ -23,6 +23,7 @@ def _logs(folder: Path, count: int) -> list[Wanted]:
     ]
 
 
+@pytest.mark.slow
 def test_what_a_killed_reader_had_to_do_is_done_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,6 +41,7 @@ def test_what_a_killed_reader_had_to_do_is_done_by_another(
     assert read == {f"{n}.jsonl": "read" for n in range(60)}
 
 
+@pytest.mark.slow
 def test_a_file_that_kills_every_reader_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     files = tuple(_logs(tmp_path, 3))
     task = reading._Task(files, 1, tmp_path / "steps.arrow")

@@ -34,6 +34,7 @@ def _part(first: int, last: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
 @pytest.mark.parametrize(("archive", "tail"), [((1, 6), (5, 10)), ((1, 4), (3, 12)),
                                                ((1, 9), (10, 12)), ((1, 2), (3, 12))])  # fmt: skip
+@pytest.mark.slow
 def test_steps_of_several_files_are_in_one_order(
     context: Context,
     tmp_path: Path,
