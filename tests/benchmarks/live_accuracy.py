@@ -86,7 +86,7 @@ def measure(sessions: Sequence[Replayed], rounds: int) -> dict[str, Any]:
     at_turn = _alarms(sessions, lambda alarm: alarm.at_turn)
     errors = [[_plain(one, *place) for place in one.error_steps] for one in sessions]
     every = [list(one.alarms) for one in sessions]
-    groups = {
+    groups: dict[str, list[list[Raised]]] = {
         "all alarms": every,
         "all but those on a stop": _alarms(sessions, lambda a: a.kind not in _ON_STOP),
         "before the person speaks": before,
@@ -211,8 +211,10 @@ def _shuffled(
     drawn: list[list[Raised]] = []
     for one, raised in zip(sessions, alarms, strict=True):
         count = min(len(raised), len(one.agent_steps))
-        places = rng.choice(len(one.agent_steps), count, replace=False) if count else []
-        drawn.append([_plain(one, *one.agent_steps[int(i)]) for i in places])
+        places: list[int] = (
+            rng.choice(len(one.agent_steps), count, replace=False).tolist() if count else []
+        )
+        drawn.append([_plain(one, *one.agent_steps[i]) for i in places])
     return drawn
 
 

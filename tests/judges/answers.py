@@ -38,5 +38,5 @@ def task_of(request: Mapping[str, Any]) -> str:
     if request["response_format"]["json_schema"]["name"] == "texts":
         return "rewrite"
     again = " again" if len(request["messages"]) > 2 else ""
-    _, _, task = request["messages"][1]["content"].rpartition("\nTask: ")
-    return task.split()[0] + again
+    content: str = request["messages"][1]["content"]
+    return content.rpartition("\nTask: ")[2].split()[0] + again
