@@ -3,15 +3,23 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from agent_core.errors import ConfigError
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _endpoint(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not a URL such as http://127.0.0.1:8000/v1")
+    return url
 
 
 class SourcesConfig(_Section):
@@ -39,7 +47,7 @@ class JudgeConfig(_Section):
     embeddings: bool = False
     """The rules also know an English wish that is stated again in other words: slower."""
     judge: Literal["rules", "llm", "cascade"] = "rules"
-    base_url: str = "https://api.openai.com/v1"
+    base_url: Annotated[str, AfterValidator(_endpoint)] = "https://api.openai.com/v1"
     model: str = "gpt-5-mini"
     api_key_env: str = "OPENAI_API_KEY"
     consent: bool = False

@@ -15,6 +15,7 @@ from agent_core.errors import SignalsError, WarehouseError
 from agent_core.sandbox import find_sandbox
 from pipelines.config import Config, load_config
 from pipelines.home import Home
+from pipelines.judging import is_on_this_machine
 from pipelines.known_folders import log_folders
 from pipelines.warehouse import open_warehouse
 
@@ -121,6 +122,8 @@ def _key(config: Config) -> Finding:
     name = config.judge.api_key_env
     if os.environ.get(name):
         return Finding("key", "ok", f"{name} is set; it is used only where a model is asked for")
+    if is_on_this_machine(config.judge):
+        return Finding("key", "ok", "the model's endpoint is on this machine and needs none")
     return Finding("key", "missing", f"{name} is not set: the rules judge needs none")
 
 

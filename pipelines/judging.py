@@ -88,9 +88,14 @@ def api_key(config: JudgeConfig) -> str:
     key = os.environ.get(config.api_key_env, "")
     if key:
         return key
-    if urlsplit(config.base_url).hostname in ("127.0.0.1", "localhost", "::1"):
+    if is_on_this_machine(config):
         return "not-needed"
     raise ConfigError(
         f"no key for {shown_url(config.base_url)}: set {config.api_key_env}, or name another "
         "variable with [judge] api_key_env"
     )
+
+
+def is_on_this_machine(config: JudgeConfig) -> bool:
+    """Whether the endpoint is a loopback one, which needs no key."""
+    return urlsplit(config.base_url).hostname in ("127.0.0.1", "localhost", "::1")

@@ -110,8 +110,8 @@ class LLMJudge:
         except Unusable as error:
             judgement = self._unscored(session, f"model answer: {error.problem}")
             judgement = replace(judgement, unusable=error.requests)
-        except ModelError:
-            judgement = self._unscored(session, "model call failed")
+        except ModelError as error:
+            judgement = self._unscored(session, _why_failed(error))
         except Exception as error:  # noqa: BLE001 - the per-session edge: becomes a row
             judgement = self._unscored(session, f"judge failed: {type(error).__name__}")
         return spent.on(judgement)
@@ -212,3 +212,10 @@ def _turn_scores(scenes: Sequence[Scene], moments: Sequence[Moment]) -> list[Tur
 
 def _highest(moments: Sequence[Moment], polarity: str) -> float:
     return max((m.confidence for m in moments if m.polarity == polarity), default=0.0)
+
+
+def _why_failed(error: ModelError) -> str:
+    """Which kind of failure it was; an endpoint's own words may hold the session's."""
+    if not isinstance(error, ModelReplyError):
+        return "model call failed"
+    return f"model call failed: {'no usable answer came' if error.is_endpoints else 'refused'}"

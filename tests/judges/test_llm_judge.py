@@ -143,11 +143,17 @@ def test_a_moment_without_a_verdict_is_unscored(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [failure(500), raw(b"oops"), failure(400)], ids=["500", "body", "400"]
+    ("answer", "why"),
+    [
+        (failure(500), "no usable answer came"),
+        (raw(b"oops"), "no usable answer came"),
+        (failure(400), "refused"),
+    ],
+    ids=["500", "body", "400"],
 )
-def test_a_failed_call_is_unscored(answer: Answer) -> None:
+def test_a_failed_call_is_unscored(answer: Answer, why: str) -> None:
     judgement, _ = judge([answer])
-    assert (judgement.status, judgement.reason) == ("unscored", "model call failed")
+    assert (judgement.status, judgement.reason) == ("unscored", f"model call failed: {why}")
 
 
 @pytest.mark.parametrize("status", [401, 404, 429])
@@ -262,7 +268,7 @@ def test_one_failed_call_of_a_round_is_unscored_and_the_rest_is_counted() -> Non
     with pytest.raises(StopIteration) as done:
         judging.send([ModelReplyError("cut"), _reply(find())])
     judgement = done.value.value
-    assert (judgement.status, judgement.reason) == ("unscored", "model call failed")
+    assert (judgement.status, judgement.reason) == ("unscored", "model call failed: refused")
     assert (judgement.tokens_sent, judgement.tokens_received) == (11, 7)
 
 

@@ -112,7 +112,11 @@ def test_a_citation_is_kept_or_replaced(judge: str, citation: str, is_kept: bool
         ("purged", "purged"),
         ("no steps of its own", "no steps of its own"),
         ("model answer: bad_json", "model answer: bad_json"),
-        ("model call failed", "model call failed"),
+        ("model call failed: refused", "model call failed: refused"),
+        (
+            "model call failed: no usable answer came",
+            "model call failed: no usable answer came",
+        ),
         ("judge failed: ZeroDivisionError", "judge failed: ZeroDivisionError"),
         (
             "the judge failed: JSONDecodeError in _judged line 42",

@@ -28,6 +28,7 @@ def test_team_mode_raises_the_floor_of_users(tmp_path: Path) -> None:
         pytest.param("[select]\nmin_step = 3", "did you mean select.min_steps?", id="typo"),
         pytest.param("[prices]\nfiles = 'x'", "did you mean prices.file?", id="another typo"),
         pytest.param("[judge]\nidle_hours = -1", "judge.idle_hours:", id="range"),
+        pytest.param("[judge]\nbase_url = 'my host'", "judge.base_url: value error, not", id="URL"),
     ],
 )
 def test_an_error_names_the_file_and_the_key(tmp_path: Path, text: str, message: str) -> None:

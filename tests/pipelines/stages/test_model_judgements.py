@@ -212,9 +212,9 @@ def test_a_limit_that_lasts_discards_nothing_of_the_others(context: Context) -> 
     [
         ([refusal(), refusal()], "model answer: refusal", 22, [find()]),
         ([FOUND, text("no"), text("no")], "model answer: bad_json", 22, [HOLDS]),
-        ([FOUND, cut("whole")], "model call failed", 0, [HOLDS]),
-        ([FOUND, failure(400)], "model call failed", 0, [HOLDS]),
-        ([FOUND, text("no"), cut("whole")], "model call failed", 0, [HOLDS]),
+        ([FOUND, cut("whole")], "model call failed: no usable answer came", 0, [HOLDS]),
+        ([FOUND, failure(400)], "model call failed: refused", 0, [HOLDS]),
+        ([FOUND, text("no"), cut("whole")], "model call failed: no usable answer came", 0, [HOLDS]),
     ],
     ids=["refusal", "bad verification", "cut", "refused request", "repair cut"],
 )
@@ -291,7 +291,7 @@ def test_a_session_that_fails_where_others_do_not_is_unscored(context: Context) 
         counts = judge(context, endpoint)
     assert (counts["judged"], counts["unscored"]) == (1, 7)
     assert {row[1:] for row in judgements(context)} == {
-        ("judged", None), ("unscored", "model call failed")
+        ("judged", None), ("unscored", "model call failed: no usable answer came")
     }  # fmt: skip
 
 
