@@ -73,7 +73,7 @@ def write_named_logs(folder: Path, planted: list[Canary]) -> None:
     for canary in planted:
         harmless = Canary(canary.number, canary.kind, canary.script, "the report")
         x = canary.text
-        extra = {"user": x, "project": f"/work/{x}"}
+        extra = {"user": x, "project": f"/srv/{x}"}
         named = {"session_id": f"{canary.number} {x}", "extra": extra}
         told = {"name": "support agent", "version": "1.2.0"}
         document = _atif(harmless) | named | {"agent": told, "notes": ""}
@@ -127,7 +127,7 @@ def _claude_code(canary: Canary) -> Iterator[dict[str, Any]]:
         minute += 1
         return {
             "sessionId": session, "uuid": f"{session}-{minute}", "parentUuid": None,
-            "timestamp": f"2026-09-01T08:{minute % _MINUTES:02d}:00.000Z", "cwd": f"/work/{x}",
+            "timestamp": f"2026-09-01T08:{minute % _MINUTES:02d}:00.000Z", "cwd": f"/srv/{x}",
             "gitBranch": x, "version": f"2.1.0-{x}", "isSidechain": False, "userType": "external",
             "type": kind, "message": {"role": kind, "content": content, **message},
         }  # fmt: skip

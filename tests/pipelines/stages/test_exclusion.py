@@ -67,8 +67,8 @@ def test_a_path_that_is_excluded_later_is_no_longer_judged(
 
 def test_a_project_that_is_excluded_later_is_no_longer_judged(context: Context, logs: Path) -> None:
     with context.warehouse() as connection:
-        connection.execute("UPDATE sessions SET project = '/work/' || session_id")
-    summarise_sessions(excluding(context, "/work/priv*"))
+        connection.execute("UPDATE sessions SET project = '/srv/' || session_id")
+    summarise_sessions(excluding(context, "/srv/priv*"))
     assert rows(context, "SELECT session_id, exclusion FROM sessions ORDER BY 1") == [
         ("open", None),
         ("private", "named by [sources] exclude"),
