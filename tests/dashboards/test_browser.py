@@ -100,9 +100,10 @@ def _page(browser: Browser, scheme: Literal["light", "dark"]) -> Iterator[tuple[
 
 def _settle(page: Page) -> None:
     """Wait until the script has run and the charts are drawn."""
+    # The first page of a server imports what it draws with: seconds on a busy machine.
     expect(
         page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
-    ).to_be_visible()
+    ).to_be_visible(timeout=60_000)
     page.wait_for_timeout(1000)
 
 
@@ -180,7 +181,8 @@ def test_the_judges_accuracy_is_visible_beside_its_figures(
             path=screenshots / f"accuracy-{address.partition('?')[0] or 'overview'}.png",
             full_page=True,
         )
-        assert wrong == []
+        # Below a deep link Streamlit looks for its own health page first, in vain.
+        assert [said for said in wrong if "404 (Not Found)" not in said] == []
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(
