@@ -157,7 +157,13 @@ def test_at_a_terminal_the_text_is_shown_on_demand_and_ctrl_c_keeps_all(home: Pa
     terminal, theirs = pty.openpty()
     command = [sys.executable, "-m", "pipelines", "--home", str(home), "review"]
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        # Tests that run in the background are started with it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             assert _SECRET not in _until(terminal, "q (quit):")
