@@ -24,6 +24,7 @@ def _rows() -> list[TextRow]:
 
 
 @pytest.mark.parametrize("assign", ["all", "core"])
+@pytest.mark.slow
 def test_two_kinds_are_two_named_clusters(assign: Assign) -> None:
     rows = cluster_texts(_rows(), EMBEDDER.embed, assign)
     assert [row["id"] for row in rows] == [row["id"] for row in _rows()]

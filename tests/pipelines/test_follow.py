@@ -84,6 +84,7 @@ def test_first_everything_then_only_what_came_or_grew(log: _Log) -> None:
     assert log.lines == []
 
 
+@pytest.mark.slow
 def test_a_busy_writer_does_not_cause_a_pass_a_line(log: _Log) -> None:
     with _following(log, "logs"):
         log.wait_for(lambda log: len(log.passes) == 1)

@@ -41,6 +41,7 @@ def test_in_words(estimate: RunEstimate, words: str) -> None:
     assert estimate.words() == words
 
 
+@pytest.mark.slow
 def test_the_estimate_is_near_to_what_the_judge_would_send(context: Context) -> None:
     """Within a tenth of the first requests, of which half are sent once more for verification."""
     log = write_log(

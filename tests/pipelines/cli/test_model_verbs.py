@@ -42,6 +42,7 @@ _FOUND = find(
 _HOLDS = verify((True, "medium", 0.9))
 
 
+@pytest.mark.slow
 def test_a_models_verdict_is_kept_and_its_quotation_is_not(tmp_path: Path) -> None:
     """The citation quotes the person; asked to rewrite it the model quotes again."""
     again = json_text({"texts": ["Maria Lopez was unhappy with the parser."]})

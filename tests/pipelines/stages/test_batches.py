@@ -147,6 +147,7 @@ def one_call_at_a_time(context: Context) -> Context:
 JUDGED = "SELECT * EXCLUDE (judged_at) FROM judgements ORDER BY session_key"
 
 
+@pytest.mark.slow
 def test_three_batches_judge_what_the_model_judges_at_once(
     context: Context, tmp_path: Path, prepared: Path, sessions: list[str]
 ) -> None:

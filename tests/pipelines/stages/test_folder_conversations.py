@@ -153,6 +153,7 @@ def test_any_order_of_arrival_gives_the_tables_of_one_run(
     assert _rows(context, "SELECT count(*) FROM sessions") == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_new_part_has_the_whole_conversation_read_once(context: Context, tmp_path: Path) -> None:
     _write_all(tmp_path, _FIRST)
     ingest(context, [tmp_path / "conv"])
@@ -234,6 +235,7 @@ def test_what_was_read_of_a_deleted_part_stays(
     assert _everything(context) == _clean(context, tmp_path, tmp_path / "conv")
 
 
+@pytest.mark.slow
 def test_a_conversation_that_is_gone_stays(context: Context, tmp_path: Path) -> None:
     _write_all(tmp_path, _FIRST)
     ingest(context, [tmp_path])

@@ -216,6 +216,7 @@ def test_a_file_of_an_older_reader_is_read_again(context: Context, tmp_path: Pat
     assert ingest(context, [path]) == {"files": 1, "unchanged": 1}
 
 
+@pytest.mark.slow
 def test_an_unreadable_moment_takes_nothing_away(context: Context, tmp_path: Path) -> None:
     """A compressed log whose stream is damaged for a while, as a half-written one is."""
     path = tmp_path / "a.jsonl.gz"
@@ -234,6 +235,7 @@ def test_an_unreadable_moment_takes_nothing_away(context: Context, tmp_path: Pat
     assert _rows(context, "SELECT status, detail FROM source_files") == [("read", None)]
 
 
+@pytest.mark.slow
 def test_what_is_excluded_later_goes_and_comes_back(context: Context, tmp_path: Path) -> None:
     write_log(tmp_path / "a.jsonl", *_FIRST)
     ingest(context, [tmp_path / "a.jsonl"])
@@ -246,6 +248,7 @@ def test_what_is_excluded_later_goes_and_comes_back(context: Context, tmp_path: 
     assert ingest(context, [tmp_path / "a.jsonl"])["sessions_new"] == 1
 
 
+@pytest.mark.slow
 def test_the_user_of_the_configuration_reaches_known_files(
     context: Context, tmp_path: Path
 ) -> None:

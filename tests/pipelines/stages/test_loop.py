@@ -93,6 +93,7 @@ def test_samples_that_nobody_vouched_for_open_no_task(context: Context, reposito
     assert {row[0] for row in _rows(context, "SELECT DISTINCT agent FROM sessions")} == {UNVERIFIED}
 
 
+@pytest.mark.slow
 def test_a_second_look_opens_nothing_and_moves_nothing(looped: Context) -> None:
     tables = ("patch_tasks", "task_transitions", "judgements", "moments", "facet_values",
               "embeddings", "schema_proposals")  # fmt: skip

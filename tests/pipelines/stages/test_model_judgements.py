@@ -334,6 +334,7 @@ def test_what_fits_another_run_gives_way_to_what_fits_this_one(context: Context)
     assert (counts["judged"], counts["too_long"], counts["over_budget"]) == (3, 0, 1)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_what_is_on_its_way(
     context: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -403,6 +404,7 @@ def test_late_answers_count_once_each(context: Context) -> None:
     assert 2_000 < estimate < 4_000
 
 
+@pytest.mark.slow
 def test_the_budget_ends_a_run_and_the_next_goes_on(context: Context) -> None:
     with_sessions(context, 4)
     costly = with_usage(find(), 3_000, 0, 100)
