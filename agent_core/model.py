@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from agent_core.errors import ModelError, ModelReplyError
-from agent_core.model_tries import Tries, is_connecting
+from agent_core.model_tries import Tries, is_connecting, is_used_up
 from agent_core.rate_limit import say_when_to_retry
 from agent_core.session import Tokens
 
@@ -280,8 +280,10 @@ class OpenAIModel:
             403: "forbids this key the call (403); use a key with access to the model",
             404: f"knows no model {self._model!r} or no such path (404); "
             "check the model's name and the base URL",
-            429: "limits the rate or the quota is used up (429, after "
-            f"{self._max_retries} retries); wait, or lower the budget",
+            429: "says that the quota is used up (429); top up the account, or use another key"
+            if is_used_up(error)
+            else f"limits the rate (429, after {self._max_retries} retries); "
+            "wait, or lower [judge] concurrency",
         }
         if status in fatal:
             return ModelError(f"{self.place} {fatal[status]}")

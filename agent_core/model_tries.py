@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _Came = TypeVar("_Came")
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _LONGEST_RETRY_AFTER = 0.5, 8.0, 120.0
 _RETRIED = frozenset({408, 409, 429})
+_USED_UP = "insufficient_quota"
+"""The code of a 429 that no waiting mends: the account is empty."""
 _CONNECTING = frozenset({"ConnectError", "ConnectTimeout", "UnsupportedProtocol"})
 
 
@@ -67,6 +69,8 @@ def pause_before_retry(error: Exception, retries: int) -> float | None:
 
     asked = None
     if isinstance(error, openai.APIStatusError):
+        if is_used_up(error):
+            return None
         asked = _asked_pause(error.response)
         if not _is_retried(error.response, asked):
             return None
@@ -75,6 +79,11 @@ def pause_before_retry(error: Exception, retries: int) -> float | None:
     if asked is not None and asked > 0:
         return asked
     return min(_PAUSE_SECONDS * 2.0**retries, _LONGEST_PAUSE_SECONDS) * (1 - 0.25 * random())
+
+
+def is_used_up(error: Exception) -> bool:
+    """Whether the endpoint says that the account has nothing left."""
+    return getattr(error, "code", None) == _USED_UP
 
 
 def _is_late(error: Exception) -> bool:

@@ -84,10 +84,16 @@ def refusal(words: str = "I cannot help with that.") -> Answer:
 
 
 def failure(
-    status: int, *, retry_after: float | None = None, headers: Mapping[str, str] | None = None
+    status: int,
+    *,
+    retry_after: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    code: str | None = None,
 ) -> Answer:
     """An HTTP error with the API's error object (401, 404, 429, 500, ...)."""
-    body = {"error": {"message": f"scripted {status}", "type": "scripted", "code": str(status)}}
+    body = {
+        "error": {"message": f"scripted {status}", "type": "scripted", "code": code or str(status)}
+    }
     sent = dict(headers or {})
     if retry_after is not None:
         sent["Retry-After"] = str(retry_after)

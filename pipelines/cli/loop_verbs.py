@@ -119,6 +119,8 @@ def judge(
         _say_what_is_open(given, prepared)
     loop.run_stages(prepared, loop.moments)
     given.print({"judged": 0, **counts})
+    if counts.get("judged"):
+        given.say("Reports and dashboards show it once signals run has published it")
     if counts.get("unscored"):
         raise NotJudgedError(
             f"{counts['unscored']} sessions could not be judged and are tried again tomorrow; "

@@ -78,7 +78,8 @@ def test_reads_a_reply(answer: Answer, reply: ModelReply) -> None:
         (failure(401), ModelError, "refused the key (401); set the right API key"),
         (failure(403), ModelError, "forbids this key the call (403)"),
         (failure(404), ModelError, "knows no model 'm'"),
-        (failure(429), ModelError, "limits the rate or the quota is used up (429"),
+        (failure(429), ModelError, "limits the rate (429, after 0 retries); wait"),
+        (failure(429, code="insufficient_quota"), ModelError, "the quota is used up (429); top up"),
         (failure(400), ModelReplyError, "refused the request (400)"),
         (failure(500), ModelReplyError, "failed (500); try again later"),
         (raw(b"not json"), ModelReplyError, "a body that is not JSON"),
@@ -87,7 +88,7 @@ def test_reads_a_reply(answer: Answer, reply: ModelReply) -> None:
         (cut("hello"), ModelReplyError, "broke off its answer"),
         (text("late", delay_seconds=5), ModelReplyError, "did not answer within 0.2 s"),
     ],
-    ids=["401", "403", "404", "429", "400", "500", "bad", "half", "string", "cut", "slow"],
+    ids=["401", "403", "404", "429", "quota", "400", "500", "bad", "half", "string", "cut", "slow"],
 )
 def test_names_endpoint_and_remedy(answer: Answer, kind: type[ModelError], words: str) -> None:
     with pytest.raises(ModelError) as raised:
@@ -96,6 +97,11 @@ def test_names_endpoint_and_remedy(answer: Answer, kind: type[ModelError], words
     assert str(raised.value).startswith("model endpoint http://127.0.0.1:")
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_an_empty_account_is_asked_once() -> None:
+    with pytest.raises(ModelError, match="quota is used up"):  # a second call is in no script
+        ask([failure(429, code="insufficient_quota")], retries=2)
 
 
 def test_retries_what_passes() -> None:
