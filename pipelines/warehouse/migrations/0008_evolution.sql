@@ -56,3 +56,47 @@ CREATE TABLE drift (                  -- what the last run found to have changed
     run_id VARCHAR NOT NULL,
     PRIMARY KEY (target, value)
 );
+
+CREATE TABLE cluster_names (          -- the name in use of each cluster, kept from run to run
+    cluster_id VARCHAR PRIMARY KEY,
+    name VARCHAR NOT NULL,
+    definition VARCHAR NOT NULL,
+    terms VARCHAR[] NOT NULL,
+    origin VARCHAR NOT NULL,          -- model, terms
+    model VARCHAR,                    -- that gave the name; null: its terms did
+    content_hash VARCHAR NOT NULL,    -- of the texts that the name was made from
+    accuracy DOUBLE,                  -- share of held-out members found by the name; null: not measured
+    chance DOUBLE,                    -- the share that guessing among the same names finds
+    held_out BIGINT NOT NULL,         -- members that it was measured on
+    is_distinctive BOOLEAN,           -- null: not measured
+    note VARCHAR,                     -- name not distinctive; why no model was asked, or did not answer
+    named_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE naming_answers (         -- what a model was paid for, filtered; asked once for the same
+    request_hash VARCHAR PRIMARY KEY, -- of the model's name, the messages and the schema
+    cluster_id VARCHAR NOT NULL,
+    name VARCHAR,                     -- null: the answer may not be shown, or is none
+    definition VARCHAR,
+    reason VARCHAR,                   -- why it may not be shown, or is none
+    answered_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE request_readings (       -- what was asked for in a session, by topic: closed words only
+    session_key VARCHAR PRIMARY KEY,
+    content_hash VARCHAR NOT NULL,    -- of what the session held when it was read
+    version VARCHAR NOT NULL,         -- of the rules and the vocabulary
+    asked VARCHAR[] NOT NULL,         -- topics asked for
+    served VARCHAR[] NOT NULL         -- of these, topics that were served
+);
+
+CREATE TABLE unserved_requests (
+    session_key VARCHAR NOT NULL,
+    source_ref VARCHAR NOT NULL,      -- the turn that asked
+    abstract VARCHAR NOT NULL,        -- closed words only
+    topic VARCHAR NOT NULL,
+    action VARCHAR NOT NULL,
+    ending VARCHAR NOT NULL,          -- declined, handed_over, no_tool, no_permission, gave_up
+    content_hash VARCHAR NOT NULL,
+    PRIMARY KEY (session_key, source_ref, topic, action)
+);
