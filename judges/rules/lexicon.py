@@ -1,6 +1,7 @@
 """The words of evidence: which kinds of thing a text says, in any of the languages listed.
 
-The patterns are data (`lexicon.toml`); each kind becomes one compiled alternation.
+The patterns are data (`lexicon.toml`); each kind becomes one compiled alternation. About half of
+them need a letter beyond ASCII: a text that has none is searched for the others alone.
 """
 
 import re
@@ -23,14 +24,48 @@ class _Kind:
     opening: list[str] = field(default_factory=list)
 
 
+# Ignoring case, these four match letters of ASCII.
+_ASCII_IN_DISGUISE = "\u0130\u0131\u017f\u212a"
+_OTHER_LETTER = re.compile(rf"[^\x00-\x7f\W\d_{_ASCII_IN_DISGUISE}]")
+_NEEDED_LETTER = re.compile(rf"{_OTHER_LETTER.pattern}(?![?*{{])")
+_CLASS = re.compile(r"\\.|\[\^?\]?[^\]]*\]")
+_GROUP = re.compile(r"\((\?[:=!<]+)?([^()]*)\)([?*{])?")
+
+
 def says(kind: str, text: str) -> bool:
     """Whether the text says a kind of thing; raises KeyError for a kind that is not listed."""
-    return _pattern(kind).search(text) is not None
+    plain = text.isascii() or _OTHER_LETTER.search(text) is None
+    return _pattern(kind, plain).search(text) is not None
 
 
 @cache
-def _pattern(kind: str) -> re.Pattern[str]:
-    return _compile(_Kind(**_listed()[kind]))
+def _pattern(kind: str, plain: bool) -> re.Pattern[str]:
+    listed = _Kind(**_listed()[kind])
+    return _compile(_without_other_letters(listed) if plain else listed)
+
+
+def _without_other_letters(kind: _Kind) -> _Kind:
+    parts = (kind.words, kind.parts, kind.opening)
+    return _Kind(*([one for one in part if not needs_other_letter(one)] for part in parts))
+
+
+def needs_other_letter(pattern: str) -> bool:
+    """Whether no text without a letter beyond ASCII can match; False where it cannot be told."""
+    if pattern.isascii():
+        return False
+    rest, before = _CLASS.sub("", pattern), ""
+    while rest != before:  # the innermost groups become a letter that is needed, or nothing
+        before, rest = rest, _GROUP.sub(_needed_of_group, rest)
+    return _needed(rest)
+
+
+def _needed_of_group(group: re.Match[str]) -> str:
+    counts = group[1] in (None, "?:") and group[3] is None and _needed(group[2])
+    return "é" if counts else ""
+
+
+def _needed(alternatives: str) -> bool:
+    return all(_NEEDED_LETTER.search(one) for one in alternatives.split("|"))
 
 
 @cache
@@ -46,4 +81,5 @@ def _compile(kind: _Kind) -> re.Pattern[str]:
         alternatives.append(rf"(?<!\w)(?:{'|'.join(kind.words)})(?!\w)")
     if kind.opening:
         alternatives.append(rf"\A\W*(?:{'|'.join(kind.opening)})")
-    return re.compile("|".join(alternatives), re.IGNORECASE)
+    # Nothing to look for: a pattern that no text matches.
+    return re.compile("|".join(alternatives) or r"(?!)", re.IGNORECASE)
