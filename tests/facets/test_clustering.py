@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facets.clustering import cluster
+from facets.clustering import assign_new, cluster
 from tests.facets.corpora import make_corpus
 
 CORPUS = make_corpus([60, 40, 30, 20], 40)
@@ -130,3 +130,61 @@ def test_beyond_the_fitted_sample_items_are_assigned_and_noise_stays_noise() -> 
     assert found.count == 3
     assert right[corpus.kinds >= 0].mean() > 0.9
     assert right[corpus.kinds == -1].mean() > 0.95
+
+
+def test_new_items_are_given_to_clusters_without_clustering_again() -> None:
+    """Of the same directions, drawn anew: nearly all are inside, and hardly any noise is."""
+    found = cluster(CORPUS.vectors, assign="core")
+    rows = np.random.default_rng(1).normal(scale=0.5, size=(150, 384))
+    kinds = np.repeat(np.arange(4), [60, 40, 30, 20])
+    rows = rows + np.random.default_rng(7).normal(size=(4, 384))[kinds]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    noise = make_corpus([], 200, seed=3).vectors
+    assert np.mean(assign_new(rows, found) == kinds) >= 0.85
+    assert np.array_equal(assign_new(rows, found, "all"), kinds)
+    assert np.mean(assign_new(noise, found) == -1) >= 0.95
+    assert (assign_new(noise, found, "all") >= 0).all()
+
+
+def test_what_has_no_vector_or_no_cluster_is_assigned_to_none() -> None:
+    found = cluster(CORPUS.vectors, assign="core")
+    lost = np.full((2, 384), np.nan)
+    assert assign_new(lost, found).tolist() == [-1, -1]
+    assert assign_new(lost, found, "all").tolist() == [-1, -1]
+    nothing = cluster(make_corpus([], 3).vectors, assign="core")
+    assert assign_new(CORPUS.vectors[:2], nothing).tolist() == [-1, -1]
+    assert assign_new(np.empty((0, 384)), found).tolist() == []
+
+
+def test_reach_and_coherence_are_those_of_the_core() -> None:
+    """All but a twentieth of the members are within reach, of a text that recurs all."""
+    vectors = np.concatenate(
+        [CORPUS.vectors, np.repeat(make_corpus([], 1, seed=3).vectors, 24, axis=0)]
+    )
+    for assign in ("all", "core"):
+        found = cluster(vectors, assign=assign)
+        cosines = [
+            vectors[found.core == label] @ found.centroids[label] for label in range(found.count)
+        ]
+        assert np.allclose(found.coherence, [one.mean() for one in cosines])
+        inside = [np.mean(one >= reach) for one, reach in zip(cosines, found.reaches, strict=True)]
+        assert all(share >= 0.95 for share in inside)
+    assert found.reaches[3] == 0.99
+
+
+def test_levels_bring_together_what_is_alike() -> None:
+    """Six kinds around two directions, and one kind apart."""
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(3, 384))[[0, 0, 0, 1, 1, 1, 2]]
+    centres = directions + 0.5 * rng.normal(size=(7, 384))
+    sizes = [40, 35, 30, 28, 26, 24, 22]
+    rows = np.repeat(centres, sizes, axis=0)
+    rows = rows + 0.4 * rng.normal(size=rows.shape)
+    found = cluster(rows / np.linalg.norm(rows, axis=1, keepdims=True), assign="core")
+    assert [level.tolist() for level in found.levels] == [[0, 0, 0, 1, 1, 1, 2]]
+    assert found.parents.tolist() == [0, 0, 0, 1, 1, 1, -1]
+
+
+def test_few_clusters_have_no_level_above_them() -> None:
+    found = cluster(make_corpus([30, 20], 10).vectors, assign="core")
+    assert (found.levels, found.parents.tolist()) == ((), [-1, -1])
