@@ -1,28 +1,32 @@
 """Facts that a log states itself: one rule, one pure function of the session.
 
 Steps copied from another session are that session's and are left out. What a rule returns is
-closed vocabulary, a number or a truth value, never text of the session.
+closed vocabulary, a number or a truth value, never text of the session. Beside the rules here a
+schema may name any of `facets.measures`.
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from agent_core.session import Event, Observation, Session, Step, ToolCall
-
-VOCABULARY = Path(__file__).with_name("vocabulary.toml")
-_PATH_KEYS = frozenset({"file", "file_path", "filename", "filepath", "notebook_path", "path"})
-_COMMAND_KEYS = frozenset({"cmd", "command", "commands", "input", "patch", "script"})
-_SCANNED_CHARS = 20_000
-"""Of one argument: a written file says its imports at the top."""
-# A match begins where a run of such characters does, else a long run would be read from each.
-_FILE_IN_TEXT = re.compile(r"(?<![\w./@+-])[\w./@+-]{0,300}\w\.([A-Za-z]{1,5})(?![\w.])")
-_SWITCH = re.compile(
-    r"\bgit\s+(?:-C\s+\S+\s+)?(?:switch|checkout)\b(?P<rest>[^\n;|&]*)", re.IGNORECASE
+from agent_core.session import Event, Session
+from facets.log_reading import (
+    COMMAND_KEYS,
+    FILE_IN_TEXT,
+    PATH_KEYS,
+    SCANNED_CHARS,
+    count_branch_switches,
+    count_events,
+    last_results,
+    own_calls,
+    own_steps,
+    strings,
+    vocabulary,
 )
+from facets.measures import MEASURES, whole_value
+
 _IMPORT = r"(?:\b(?:from|import|use|using|require|gem)\b[\s('\"]*)|[\"']"
 _PLAIN = r"(?<![\w-])"
 _STOPPED: frozenset[Event] = frozenset({"interrupt", "rejection"})
@@ -33,7 +37,7 @@ def programming_languages(session: Session) -> list[str]:
     by_extension = _languages()
     found = {
         by_extension.get(extension.lower())
-        for call in _calls(session)
+        for call in own_calls(session)
         for extension in _extensions(call.arguments)
     }
     return sorted(language for language in found if language is not None)
@@ -55,36 +59,32 @@ def frameworks(session: Session) -> list[str]:
 
 def confirmed_tool_calls(session: Session) -> int:
     """Calls with a result that is no error."""
-    return sum(not result.is_error for result in _results(session))
+    return sum(not result.seen.is_error for result in last_results(session).values())
 
 
 def tool_errors(session: Session) -> int:
     """Calls with a result that is an error."""
-    return sum(result.is_error for result in _results(session))
+    return sum(result.seen.is_error for result in last_results(session).values())
 
 
 def branch_switches(session: Session) -> int:
-    """Changes of the branch.
-
-    A format that records the branch shows a switch as an event, and the command that made it as
-    a call; the larger of the two counts.
-    """
-    return max(_events(session, frozenset({"branch_change"})), _switch_commands(session))
+    """Changes of the branch."""
+    return count_branch_switches(session)
 
 
 def turns(session: Session) -> int:
     """Turns of the person."""
-    return sum(step.is_person for step in _own(session))
+    return sum(step.is_person for step in own_steps(session))
 
 
 def interrupts(session: Session) -> int:
     """Interrupts and rejections."""
-    return _events(session, _STOPPED)
+    return count_events(session, _STOPPED)
 
 
 def compactions(session: Session) -> int:
     """Compactions of the context."""
-    return _events(session, frozenset({"compaction"}))
+    return count_events(session, frozenset({"compaction"}))
 
 
 def autonomous(session: Session) -> bool:
@@ -92,7 +92,9 @@ def autonomous(session: Session) -> bool:
     return session.is_autonomous
 
 
-LOG_RULES: Mapping[str, Callable[[Session], list[str] | int | bool]] = {
+LogRule = Callable[[Session], list[str] | int | bool | None]
+"""None: the log does not show it."""
+SEED_RULES: Mapping[str, LogRule] = {
     "programming_languages": programming_languages,
     "frameworks": frameworks,
     "confirmed_tool_calls": confirmed_tool_calls,
@@ -103,102 +105,40 @@ LOG_RULES: Mapping[str, Callable[[Session], list[str] | int | bool]] = {
     "compactions": compactions,
     "autonomous": autonomous,
 }
-"""The rules that a schema may name."""
-
-
-def _own(session: Session) -> Iterator[Step]:
-    return (step for step in session.steps if not step.is_copied_context)
-
-
-def _calls(session: Session) -> Iterator[ToolCall]:
-    return (call for step in _own(session) for call in step.tool_calls)
-
-
-def _results(session: Session) -> Iterator[Observation]:
-    """The last result of each call; results that no call asked for are no confirmation."""
-    known = {call.call_id for call in _calls(session)}
-    last: dict[str, Observation] = {}
-    for step in _own(session):
-        for result in step.observations:
-            if result.call_id is None and len(step.tool_calls) == 1:
-                last[step.tool_calls[0].call_id] = result
-            elif result.call_id in known:
-                last[str(result.call_id)] = result
-    return iter(last.values())
-
-
-def _events(session: Session, kinds: frozenset[Event]) -> int:
-    return sum(step.event in kinds for step in _own(session))
-
-
-def _switch_commands(session: Session) -> int:
-    failed = {
-        result.call_id for step in _own(session) for result in step.observations if result.is_error
-    }
-    return sum(
-        _is_switch(match["rest"])
-        for call in _calls(session)
-        if call.call_id not in failed
-        for key, text in _strings(call.arguments)
-        if key in _COMMAND_KEYS
-        for match in _SWITCH.finditer(text)
-    )
-
-
-def _is_switch(rest: str) -> bool:
-    """Whether what follows `git checkout` names a branch, not files to restore."""
-    words = rest.split()
-    if "--" in words or "." in words or not words:
-        return False
-    targets = [word for word in words if not word.startswith("-")] or ["-"]
-    return _FILE_IN_TEXT.fullmatch(targets[-1]) is None
+"""The rules of the schema's first version."""
+LOG_RULES: Mapping[str, LogRule] = {
+    **{name: partial(whole_value, name) for name in MEASURES},
+    **SEED_RULES,
+}
+"""The rules that a schema may name; what both know has one name and one value."""
 
 
 def _extensions(arguments: Mapping[str, Any]) -> Iterator[str]:
-    for key, text in _strings(arguments):
-        if key in _PATH_KEYS:
+    for key, text in strings(arguments):
+        if key in PATH_KEYS:
             yield Path(text).suffix[1:] if len(text) < 1000 else ""
-        elif key in _COMMAND_KEYS:
-            yield from _FILE_IN_TEXT.findall(text)
+        elif key in COMMAND_KEYS:
+            yield from FILE_IN_TEXT.findall(text)
 
 
 def _told(session: Session) -> Iterator[str]:
-    for step in _own(session):
+    for step in own_steps(session):
         if step.is_person:
-            yield step.text[:_SCANNED_CHARS]
+            yield step.text[:SCANNED_CHARS]
         for call in step.tool_calls:
-            yield from (text for _, text in _strings(call.arguments))
-
-
-def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Every string in a call's arguments with the key it stands under; lists are joined."""
-    if isinstance(value, str):
-        yield key, value[:_SCANNED_CHARS]
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _strings(inner, str(name))
-    elif isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        yield key, " ".join(value)[:_SCANNED_CHARS]
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _strings(inner, key)
-
-
-@cache
-def _vocabulary() -> dict[str, Any]:
-    return tomllib.loads(VOCABULARY.read_text(encoding="utf-8"))
+            yield from (text for _, text in strings(call.arguments))
 
 
 @cache
 def _languages() -> dict[str, str]:
-    named: dict[str, list[str]] = _vocabulary()["languages"]
+    named: dict[str, list[str]] = vocabulary()["languages"]
     return {extension: name for name, extensions in named.items() for extension in extensions}
 
 
 @cache
 def _framework_patterns() -> list[tuple[str, list[str], re.Pattern[str]]]:
     """(name, words as plain strings, pattern) of each framework; a name may come twice."""
-    known = _vocabulary()["frameworks"]
+    known = vocabulary()["frameworks"]
     return [
         (
             name,

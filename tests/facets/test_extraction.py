@@ -4,14 +4,20 @@ import time
 import tomllib
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agent_core.session import Event, Observation, Session, Step, ToolCall
-from facets.extraction import FacetValue, extract_facets
-from facets.log_rules import VOCABULARY, branch_switches, frameworks, programming_languages
-from facets.schema import load_seed_schema, parse_schema
+from facets.extraction import FacetValue, values_as_judged, values_by_distance, values_from_log
+from facets.log_reading import VOCABULARY
+from facets.log_rules import branch_switches, frameworks, programming_languages
+from facets.proposal import Proposal
+from facets.prototype import Prototype
+from facets.schema import MISSING_CAPABILITIES, FacetSchema, load_seed_schema, parse_schema
+from facets.schema_change import apply_proposal
 
 SEED = load_seed_schema()
+_ALL = [facet.name for facet in SEED.facets]
 
 
 def _session(*steps: Step, is_autonomous: bool = False) -> Session:
@@ -51,9 +57,7 @@ def test_a_whole_session() -> None:
         Step("line:9", "agent", tool_calls=(ToolCall("c9", "tool", {}),)),
         _call({"file_path": "/a/old.rb"}, copied=True, ref="line:10"),
     )
-    assert extract_facets(session, SEED, {"intent": "refactor", "outcome": "partial"}) == [
-        FacetValue("intent", "refactor", "judge"),
-        FacetValue("outcome", "partial", "judge"),
+    assert values_from_log(session, SEED, _ALL) == [
         FacetValue("programming_languages", ["python", "typescript"], "log"),
         FacetValue("frameworks", ["django", "pytest"], "log"),
         FacetValue("confirmed_tool_calls", 2, "log"),
@@ -66,11 +70,15 @@ def test_a_whole_session() -> None:
     ]
 
 
-def test_an_empty_session_has_counts_of_zero_and_no_judged_value() -> None:
-    values = {v.facet: v.value for v in extract_facets(_session(is_autonomous=True), SEED, {})}
-    assert values == {
-        "intent": None,
-        "outcome": None,
+def test_only_the_facets_asked_for_are_read() -> None:
+    assert values_from_log(_session(_person("Hi.")), SEED, ["turns", "intent"]) == [
+        FacetValue("turns", 1, "log")
+    ]
+
+
+def test_an_empty_session_has_counts_of_zero() -> None:
+    session = _session(is_autonomous=True)
+    assert {v.facet: v.value for v in values_from_log(session, SEED, _ALL)} == {
         "programming_languages": [],
         "frameworks": [],
         "confirmed_tool_calls": 0,
@@ -110,9 +118,72 @@ def test_a_judged_value_is_taken_as_it_is_or_not_at_all(
 ) -> None:
     told = {"name": "mood", "definition": "d", "provenance": "judge"} | facet
     schema = parse_schema({"version": 1, "facets": [told], "friction": [], "delight": []})
-    assert extract_facets(_session(), schema, {"mood": said}) == [
+    assert values_as_judged([said], np.empty((1, 0)), schema, "mood", "m") == [
         FacetValue("mood", value, "judge")  # type: ignore[arg-type]
     ]
+
+
+def _grown(*proposals: Proposal) -> FacetSchema:
+    schema = SEED
+    for proposal in proposals:
+        schema = apply_proposal(schema, proposal)
+    return schema
+
+
+_EAST = Prototype(model="m", centroid=(1.0, 0.0), reach=0.9)
+_NORTH = Prototype(model="m", centroid=(0.0, 1.0), reach=0.9)
+_MIGRATION = Proposal("p1", "new_value", "intent", "migration", "Moves.", prototype=_EAST)
+_PLACES = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, np.nan], [1.0, 0.0], [1.0, 0.0]])
+
+
+def test_a_found_value_takes_what_the_judge_had_no_name_for_where_it_lies() -> None:
+    said = ["other", "unclear", "other", "fix", "nonsense"]
+    assert values_as_judged(said, _PLACES, _grown(_MIGRATION), "intent", "m") == [
+        FacetValue("intent", "migration", "distance"),
+        FacetValue("intent", "unclear", "judge"),
+        FacetValue("intent", "other", "judge"),
+        FacetValue("intent", "fix", "judge"),
+        FacetValue("intent", None, "judge"),
+    ]
+
+
+def test_a_merged_value_takes_in_what_a_judge_still_calls_by_the_old_names() -> None:
+    merge = Proposal("p2", "merge", "intent", "checking", "d", parts=("test", "review"))
+    said = ["test", "review", "checking", "migration", "other"]
+    found = values_as_judged(said, _PLACES, _grown(_MIGRATION, merge), "intent", "m")
+    assert [value.value for value in found] == [
+        "checking", "checking", "checking", "migration", "migration"
+    ]  # fmt: skip
+
+
+def test_values_of_the_log_are_renamed_as_the_schema_merges_and_retires_them() -> None:
+    schema = _grown(
+        Proposal("p1", "merge", "programming_languages", "script", "d", parts=("python", "ruby")),
+        Proposal("p2", "retire", "programming_languages", "go", ""),
+    )
+    session = _session(_call({"command": "cat a.py b.rb c.go d.rs"}))
+    assert values_from_log(session, schema, ["programming_languages"]) == [
+        FacetValue("programming_languages", ["rust", "script"], "log")
+    ]
+
+
+def test_gaps_of_a_session_are_those_that_its_unserved_requests_lie_inside_of() -> None:
+    schema = _grown(
+        Proposal("p1", "capability_gap", MISSING_CAPABILITIES, "print", "d", prototype=_EAST),
+        Proposal("p2", "capability_gap", MISSING_CAPABILITIES, "call", "d", prototype=_NORTH),
+    )
+    places = np.array([[0, 1], [1, 0], [1, 0], [-1, 0], [1, 0], [np.nan, np.nan]])
+    found = values_by_distance(
+        [0, 0, 0, 1, 2, 2], places, schema, MISSING_CAPABILITIES, "m", sessions=4
+    )
+    assert [value.value for value in found] == [["call", "print"], [], None, []]
+
+
+def test_without_an_accepted_gap_there_is_none() -> None:
+    found = values_by_distance(
+        [1], np.array([[1.0, 0.0]]), SEED, MISSING_CAPABILITIES, "m", sessions=2
+    )
+    assert found == [FacetValue(MISSING_CAPABILITIES, [], "distance")] * 2
 
 
 @pytest.mark.parametrize(
@@ -189,7 +260,7 @@ def test_branch_switches(steps: list[Step], switches: int) -> None:
 def test_a_call_with_two_results_counts_once_by_the_last() -> None:
     results = (Observation("c1", "…", is_error=True), Observation("c1", "…"))
     step = Step("line:1", "agent", tool_calls=(ToolCall("c1", "t", {}),), observations=results)
-    values = {v.facet: v.value for v in extract_facets(_session(step), SEED, {})}
+    values = {v.facet: v.value for v in values_from_log(_session(step), SEED, _ALL)}
     assert (values["confirmed_tool_calls"], values["tool_errors"]) == (1, 0)
 
 
