@@ -62,13 +62,16 @@ class ModelReplyError(ModelError):
     """One call to a model failed (time-out, cut or unreadable answer); another may succeed.
 
     `tries` of it may have been billed. `is_endpoints`: the endpoint failed, whatever it was asked;
-    without it the endpoint refused this very request.
+    without it the endpoint refused this very request. `is_late`: no answer came in time.
     """
 
-    def __init__(self, words: str, *, tries: int = 1, is_endpoints: bool = False) -> None:
+    def __init__(
+        self, words: str, *, tries: int = 1, is_endpoints: bool = False, is_late: bool = False
+    ) -> None:
         super().__init__(words)
         self.tries = tries
         self.is_endpoints = is_endpoints
+        self.is_late = is_late
 
 
 class SandboxError(SignalsError):

@@ -262,6 +262,7 @@ class OpenAIModel:
                 f"{self.place} did not answer within {self._timeout:g} s; "
                 "raise the time-out or choose a faster model",
                 is_endpoints=True,
+                is_late=True,
             )
         if isinstance(error, openai.APIConnectionError) and not is_connecting(error):
             return ModelReplyError(

@@ -55,8 +55,8 @@ def judge_by_model(
     came for it are kept for the next run. What the whole budget has no room for is `too_long`, here
     and in the budget. An unscored session is tried again a day later, three times in all; of its
     answers those that could be used are kept. Raises ModelError when the endpoint cannot be used,
-    or fails call after call: what came by then is kept, calls on their way included. With `[judge]
-    batch` as `judge_in_batches`; without it, sessions go on whose batches are over.
+    or fails session after session: what came by then is kept, calls on their way included. With
+    `[judge] batch` as `judge_in_batches`; without it, sessions go on whose batches are over.
     JudgingHeldError where another run judges by a model.
     """
     counts: Counter[str] = Counter()
@@ -233,7 +233,7 @@ class _Run:
             self._budget.settle(made, answer)
             if answer is not None:
                 self._in_hand.append((session, made.request, answer))
-                self._endpoint.note(answer)
+                self._endpoint.note(session.key, answer)
 
     def _keep(self) -> list[tuple[OpenSession, ModelRequest, Answer]]:
         """Write down the answers in hand, and hand them out."""

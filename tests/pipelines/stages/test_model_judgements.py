@@ -1,7 +1,7 @@
 """A model judges several sessions at a time; what is paid for is kept, and paid for once."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ from pipelines import loop
 from pipelines.budget import Amount, Budget
 from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
-from pipelines.judging import judge_with_consent, make_budget, make_model_judge
+from pipelines.judging import judge_with_consent, make_budget, make_model, make_model_judge
 from pipelines.model_price import price_of
 from pipelines.run_estimate import announce
 from pipelines.stages.ingest import ingest
@@ -267,9 +267,9 @@ def _days_of(context: Context, answers: Callable[[], list[Answer]], count: int) 
 @pytest.mark.parametrize(
     ("sessions", "calls", "words"),
     [
-        (8, 5, "failed (503); try again later (5 calls in a row failed; no session is held for"),
-        (2, 2, "failed (503); try again later (2 calls in a row failed; no session is held for"),
-        (1, 1, "failed (503); try again later (1 call failed; no session is held for it)"),
+        (8, 5, "(calls for 5 sessions in a row failed; none is held for it)"),
+        (2, 2, "(calls for 2 sessions in a row failed; none is held for it)"),
+        (1, 1, "(calls for 1 session failed; none is held for it)"),
     ],
     ids=["after five", "all of two", "the only one"],
 )
@@ -279,7 +279,7 @@ def test_an_endpoint_that_is_down_uses_up_no_attempt(
 ) -> None:
     with_sessions(context, sessions)
     for told in _days_of(context, lambda: [failure(503)] * calls, 4):
-        assert words in told
+        assert told.endswith(f"failed (503); try again later {words}")
     assert judgements(context) == []
     with FakeOpenAI([find()] * sessions) as endpoint:
         assert judge(later(context, 8), endpoint)["judged"] == sessions
@@ -298,9 +298,75 @@ def test_a_session_that_fails_where_others_do_not_is_unscored(context: Context) 
 def test_what_failed_before_the_endpoint_went_down_is_not_held(context: Context) -> None:
     with_sessions(context, 9)
     script = [find(), failure(503), find(), *[failure(503)] * 5]
-    with FakeOpenAI(script) as endpoint, pytest.raises(ModelError, match="5 calls in a row"):
+    with FakeOpenAI(script) as endpoint, pytest.raises(ModelError, match="5 sessions in a row"):
         judge(context, endpoint)
     assert [row[1] for row in judgements(context)] == ["judged", "unscored", "judged"]
+
+
+LATE = replace(find(), delay_seconds=5.0)
+IS_LATE = ("unscored", "model call failed: no usable answer came")
+
+
+def _in_six_windows(context: Context, *others: str) -> Context:
+    """Session `a0` takes six calls where a window holds 1,000 characters, others one each."""
+    folder = context.home.root.parent / "logs"
+    long = [answered("a0", f"a0-{n}", n, f"step {n} " * 70) for n in range(2, 8)]
+    write_log(folder / "a0.jsonl", said("a0", "a0-1", 0, "Mend part a0 please."), *long)
+    for name in others:
+        write_log(folder / f"{name}.jsonl", said(name, f"{name}-1", 0, f"Mend part {name} please."),
+                  answered(name, f"{name}-2", 1, "Done."))  # fmt: skip
+    ingest(context, [folder])
+    summarise_sessions(context)
+    return context
+
+
+def _judge_impatiently(
+    context: Context, *, calls: int, whens: Sequence[When] = ()
+) -> dict[str, int]:
+    """Judge with 0.3 s a call; `calls` of the first session's windows are too late."""
+    late = When(lambda asked: "part s" not in _text(asked), [LATE] * calls)
+    with FakeOpenAI(whens=[late, *whens]) as endpoint:
+        section = JudgeConfig(base_url=endpoint.base_url, model="m", timeout_seconds=0.3,
+                              max_retries=0, concurrency=2)  # fmt: skip
+        ready = replace(context, config=Config(judge=section))
+        with make_model(section) as model:
+            return judge_by_model(ready, LLMJudge(model, salt=b"salt", window_chars=1_000))
+
+
+def test_a_session_whose_calls_are_all_late_ends_no_run_and_is_held_after_three_days(
+    context: Context,
+) -> None:
+    """Late answers are billed: without an attempt the first session would be paid for in each
+    run, and none after it would ever be judged.
+    """
+    _in_six_windows(context, "s1")
+    counts = _judge_impatiently(context, calls=6, whens=[When(of("s1"), [find()])])
+    assert (counts["judged"], counts["unscored"]) == (1, 1)
+    assert judgements(context, "status, reason, attempts") == [
+        ("a0", *IS_LATE, 1),
+        ("s1", "judged", None, 1),
+    ]
+
+
+@pytest.mark.slow
+def test_the_only_session_is_held_when_its_calls_were_late_on_three_days(context: Context) -> None:
+    _in_six_windows(context)
+    for attempt in (1, 2, 3):
+        with pytest.raises(ModelError, match=r"within 0\.3 s.*for 1 session failed; late ones are"):
+            _judge_impatiently(later(context, 2 * attempt), calls=6)
+        assert judgements(context, "status, reason, attempts") == [("a0", *IS_LATE, attempt)]
+        assert "unscored" not in _judge_impatiently(later(context, 2 * attempt), calls=0)
+    assert "unscored" not in _judge_impatiently(later(context, 8), calls=0)
+
+
+def test_many_failing_calls_of_one_session_do_not_end_the_run(context: Context) -> None:
+    _in_six_windows(context, "s1")
+    with FakeOpenAI([failure(503)] * 6 + [find()]) as endpoint:
+        section = JudgeConfig(base_url=endpoint.base_url, model="m", max_retries=0, concurrency=1)
+        ready = replace(context, config=Config(judge=section))
+        with make_model(section) as model:
+            judge_by_model(ready, LLMJudge(model, salt=b"salt", window_chars=1_000))
+    assert judgements(context) == [("a0", *IS_LATE), ("s1", "judged", None)]
 
 
 def _with_a_long_one(context: Context) -> Context:
