@@ -1,6 +1,8 @@
 """The end of a log that is being written, as sessions: never the whole of a large file."""
 
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -19,12 +21,12 @@ MAX_TAIL_BYTES = 1 << 23
 MAX_DOCUMENT_BYTES = 1 << 23
 """A log that is one document is read again as a whole each time: up to this size."""
 
-_FIRST_LINE_BYTES = 1 << 20
+_LINE = re.compile(r"line:(\d+)(.*)", re.DOTALL)
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 
 
 class TooLargeError(Exception):
-    """The log is one document and larger than MAX_DOCUMENT_BYTES, or compressed."""
+    """The log is one document or has a first line, of more than so much, or is compressed."""
 
 
 class Excerpt(NamedTuple):
@@ -54,7 +56,7 @@ class Tail:
             size = os.fstat(file.fileno()).st_size
             if size < self._end:  # written anew
                 self._end = 0
-            first = file.readline(_FIRST_LINE_BYTES)
+            first = file.readline(MAX_TAIL_BYTES)
             if not _is_record(first):
                 return Excerpt(self._sessions(_document(file, size), None), begins=True)
             start = max(0, size - MAX_TAIL_BYTES, min(self._end or size, size - TAIL_BYTES))
@@ -95,7 +97,8 @@ def _is_record(line: bytes) -> bool:
 def _document(file: BinaryIO, size: int) -> bytes:
     if size > MAX_DOCUMENT_BYTES:
         limit = MAX_DOCUMENT_BYTES >> 20
-        raise TooLargeError(f"one document of more than {limit} MB, which is not followed")
+        what = "one document, or a first line,"
+        raise TooLargeError(f"{what} of more than {limit} MB, which is not followed")
     file.seek(0)
     return file.read(size)
 
@@ -132,8 +135,15 @@ class _Given(FileBytes):
         self.stamp = Stamp(len(content), 0, "")
 
 
-def _placed(step: Step, offsets: list[int]) -> Step:
-    if not step.source_ref.startswith("line:"):
-        return step
-    line, dot, rest = step.source_ref.removeprefix("line:").partition(".")
-    return replace(step, source_ref=f"at:{offsets[int(line) - 1]}{dot}{rest}")
+def _placed(step: Step, offsets: Sequence[int]) -> Step:
+    """The step, and what it holds of other records, by the bytes at which they begin."""
+    seen = step.observations
+    if any(one.source_ref and one.source_ref.startswith("line:") for one in seen):
+        seen = tuple(replace(o, source_ref=_place(o.source_ref or "", offsets)) for o in seen)
+    return replace(step, source_ref=_place(step.source_ref, offsets), observations=seen)
+
+
+def _place(ref: str, offsets: Sequence[int]) -> str:
+    """`line:3.2` and `line:3#/messages/0`, too, begin with the number of a line."""
+    found = _LINE.fullmatch(ref)
+    return f"at:{offsets[int(found[1]) - 1]}{found[2]}" if found else ref

@@ -5,7 +5,7 @@ The warehouse is never opened. Of a session its last turns are kept, of a log it
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from agent_core.session import Session, Step
 from judges.live import Alarm, LiveJudge
 from pipelines.follow import Pace, Tell, changes
 from pipelines.live_tail import Excerpt, Tail, TooLargeError
-from pipelines.sources import UnreadableError, list_files
+from pipelines.sources import UnreadableError, failure_place, list_files
 from pipelines.stages.exclusion import is_excluded
 
 MAX_LOGS = 64
@@ -100,6 +100,9 @@ class _Logs:
             self._logs[path] = None
         except (OSError, UnreadableError):  # gone, or not to be read now
             pass
+        except Exception as error:  # noqa: BLE001 - the edge of one log: the others go on
+            self._tell(f"{path}: cannot be followed ({failure_place(error)})")
+            self._logs[path] = None
         return []
 
 
@@ -142,8 +145,8 @@ class FollowedLog:
 class _Followed:
     session: Session
     judge: LiveJudge
-    _seen: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Of the steps in the last excerpt: how much each of them held."""
+    _seen: "_Seen | None" = None
+    """What the last excerpt held; None before the first."""
     _waits: tuple[Step, float] | None = None
     """The agent's last word, and when it was read."""
 
@@ -151,14 +154,12 @@ class _Followed:
         self.session = Session(
             session.key, session.format, session.session_id, session.source_path, ()
         )
-        before, self._seen = self._seen, {}
-        for step in session.steps:
-            size = (len(step.text), len(step.observations))
-            self._seen[step.source_ref] = size
-            known = before.get(step.source_ref)
-            if known is None:
+        before, self._seen = self._seen, _Seen.of(session.steps)
+        known = -1 if before is None else before.last_known(session.steps)
+        for position, step in enumerate(session.steps):
+            if position > known:
                 yield from self.judge.observe(step)
-            elif known != size:
+            elif before is not None and before.has_grown(step):
                 yield from self.judge.revise(step)
         self._note_last_word(session.steps, before, now)
 
@@ -167,11 +168,50 @@ class _Followed:
             step, self._waits = self._waits[0], None
             yield from self.judge.rest(step)
 
-    def _note_last_word(
-        self, steps: Sequence[Step], before: dict[str, tuple[int, int]], now: float
-    ) -> None:
+    def _note_last_word(self, steps: Sequence[Step], before: "_Seen | None", now: float) -> None:
         if before == self._seen:  # records that are no part of the conversation
             return
         last = steps[-1] if steps else None
         is_word = last is not None and last.source == "agent" and not last.tool_calls
         self._waits = (last, now) if last is not None and is_word and last.text else None
+
+
+_Result = tuple[str | None, str | None]
+"""The call and the record of what came back from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What an excerpt held, by names alone.
+
+    As the end of a log moves on, calls are cut off before their results, which then stand alone
+    and are no news, and a record may be taken for another kind of step when its twin is cut off.
+    Only what comes after all that was there before is new.
+    """
+
+    chars: Mapping[str, int]
+    """Of each step: how long its text was."""
+    results: frozenset[_Result]
+
+    @staticmethod
+    def of(steps: Sequence[Step]) -> "_Seen":
+        results = frozenset(one for step in steps for one in _results(step))
+        return _Seen({step.source_ref: len(step.text) for step in steps}, results)
+
+    def last_known(self, steps: Sequence[Step]) -> int:
+        """The position of the last step of which anything was there; -1 without one."""
+        known = (i for i, step in enumerate(steps) if self._is_known(step))
+        return max(known, default=-1)
+
+    def has_grown(self, step: Step) -> bool:
+        """Whether a step that was there has more text or results than it had."""
+        chars = self.chars.get(step.source_ref)
+        is_same = chars is None or (chars == len(step.text) and self.results >= {*_results(step)})
+        return not is_same
+
+    def _is_known(self, step: Step) -> bool:
+        return step.source_ref in self.chars or not self.results.isdisjoint(_results(step))
+
+
+def _results(step: Step) -> list[_Result]:
+    return [(one.call_id, one.source_ref) for one in step.observations]
