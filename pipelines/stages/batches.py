@@ -17,6 +17,7 @@ import polars as pl
 from agent_core.batch import BatchState, OpenAIBatches
 from agent_core.batch_file import Answer, parts
 from agent_core.errors import ModelError, ModelReplyError
+from agent_core.model import ModelReply
 from agent_core.session import Session
 from judges.batch import Missing, Reached, advance
 from judges.llm import LLMJudge, ModelRequest
@@ -49,7 +50,7 @@ from pipelines.stages.judgement_rows import (
     load_unjudged,
     write_judgements,
 )
-from pipelines.stages.model_replies import drop_replies, kept_replies
+from pipelines.stages.model_replies import drop_replies, drop_unusable_replies, kept_replies
 from pipelines.warehouse import transaction
 
 
@@ -115,13 +116,13 @@ class _Round:
             self.hashes.update(chunk.select("session_key", "content_hash").iter_rows())
             verdicts: list[_Verdict] = []
             for session, result in self._advanced(chunk):
-                if isinstance(result, Reached):
-                    verdicts.append(_verdict(result, session))
-                    continue
-                yield from self._unasked(session, result)
+                if isinstance(result, Missing):
+                    yield from self._unasked(session, result)
+                else:
+                    verdicts.append(result)
             self._keep(verdicts)
 
-    def _advanced(self, chunk: pl.DataFrame) -> Iterator[tuple[Session, Missing | Reached]]:
+    def _advanced(self, chunk: pl.DataFrame) -> Iterator[tuple[Session, "Missing | _Verdict"]]:
         with self.context.warehouse() as connection:
             now = self.context.clock()
             sessions = load_unjudged(connection, chunk, self.judge.identity, now)
@@ -130,7 +131,25 @@ class _Round:
             failures = failures_of(connection, keys)
         for session in sessions:
             answers: dict[str, Answer] = {**failures.get(session.key, {}), **kept}
-            yield session, advance(self.judge.judging(session), answers)
+            result = advance(self.judge.judging(session), answers)
+            if isinstance(result, Reached):
+                yield session, self._verdict(result, session, kept)
+            else:
+                yield session, result
+
+    def _verdict(
+        self, reached: Reached, session: Session, kept: Mapping[str, ModelReply]
+    ) -> "_Verdict":
+        """What its next attempt uses again is counted when that ends."""
+        judgement, failure = reached.judgement, reached.failure
+        unusable = [name for name in judgement.unusable if name in kept]
+        can_go_on = judgement.status == "unscored" and bool(failure or unusable)
+        if can_go_on:
+            judgement = self.judge.charged(judgement, [kept[name] for name in unusable])
+        if can_go_on and failure is not None:
+            judgement = replace(judgement, reason=str(failure))
+        was_tried = judgement.status == "judged" or not isinstance(failure, BatchFailedError)
+        return _Verdict(sealed(judgement, session), unusable, not can_go_on, was_tried)
 
     def _unasked(self, session: Session, missing: Missing) -> Iterator[tuple[str, bytes]]:
         """What is still to be handed in; nothing where the budget has no room for all of it."""
@@ -222,6 +241,9 @@ class _Round:
             settle_sessions(connection, [judgement.session_key for judgement in judgements])
             done = [verdict.judgement.session_key for verdict in verdicts if verdict.is_done]
             drop_replies(connection, done)
+            for one in verdicts:
+                if one.unusable:
+                    drop_unusable_replies(connection, one.judgement.session_key, one.unusable)
         self.counts.update(counted(judgements))
 
     def _owner(self, session: Session) -> Owner:
@@ -230,17 +252,9 @@ class _Round:
 
 class _Verdict(NamedTuple):
     judgement: Sealed
+    unusable: Sequence[str]
+    """Requests whose answers its next attempt cannot use."""
     is_done: bool
-    """Its answers are done with; where a request failed the next attempt asks for that alone."""
+    """Its answers are done with; else its next attempt uses those that it can."""
     is_attempt: bool
     """Not where its batch failed as a whole: that says nothing of the session."""
-
-
-def _verdict(result: Reached, session: Session) -> _Verdict:
-    judgement = result.judgement
-    if judgement.status == "judged" or result.failure is None:
-        return _Verdict(sealed(judgement, session), is_done=True, is_attempt=True)
-    failed = replace(judgement, reason=str(result.failure), tokens_sent=0, tokens_cached=0,
-                     tokens_received=0, cost_usd=None)  # fmt: skip
-    is_attempt = not isinstance(result.failure, BatchFailedError)
-    return _Verdict(sealed(failed, session), is_done=False, is_attempt=is_attempt)

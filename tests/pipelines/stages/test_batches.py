@@ -322,6 +322,35 @@ def test_an_unusable_answer_is_repaired_in_the_next_batch_and_not_kept(
     assert verdicts(context)[1] == ("s2", "judged", None, 2)
 
 
+def test_an_answer_that_stays_unusable_costs_none_of_the_others(
+    context: Context, sessions: list[str]
+) -> None:
+    """What is found is asked for and paid for once, where its verification is refused twice."""
+    plan = [
+        planned(find(correction())),
+        planned(refusal()),
+        planned(refusal()),
+        planned(holds()),
+    ]
+    with endpoint_of(*plan) as endpoint:
+        for number in range(3):
+            advance(context, endpoint, limit=0 if number else 1)
+            if number == 1:
+                verification = endpoint.requests_of(1)[0]["custom_id"]
+            endpoint.end()
+        advance(context, endpoint, limit=0)
+        assert verdicts(context) == [("s1", "unscored", "model answer: refusal", 1)]
+        assert rows(context, "SELECT tokens_sent FROM judgements") == [(22,)], "of the refusals"
+        assert rows(context, "SELECT count(*) FROM model_replies") == [(1,)]
+        advance(later(context, days=2), endpoint, limit=1)
+        assert endpoint.requests_of(3)[0]["custom_id"] == verification
+        endpoint.end()
+        advance(later(context, days=2), endpoint, limit=0)
+    assert verdicts(context) == [("s1", "judged", None, 2)]
+    assert rows(context, "SELECT tokens_sent FROM judgements") == [(44,)]
+    assert rows(context, "FROM model_replies") == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan", "reason", "attempts"),
