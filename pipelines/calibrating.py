@@ -7,7 +7,7 @@ judged are left out and counted: no verdict is not a verdict of "no friction".
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,11 +22,11 @@ from judges.calibration import (
     LabelRows,
     Measurement,
     baselines_of,
+    drawing_weights,
     kinds_never_drawn,
     measure,
     read_labels,
     verdict_of,
-    weighted,
 )
 from judges.calibration.left_out import CANDIDATE_POINTS
 from judges.rubric import load_rubric
@@ -103,7 +103,7 @@ def calibrate(context: Context, file: Path, judge: JudgeName | None = None) -> C
     or none of a turn that is judged.
     """
     text = _read(file)
-    rows = read_labels(text.splitlines(), load_rubric(), name=file.name)
+    rows = read_labels(text.split("\n"), load_rubric(), name=file.name)
     if not rows.labels:
         raise BadInputError(f"{file}: holds no label rows; signals review writes some")
     with context.warehouse() as connection:
@@ -137,13 +137,15 @@ def _labelled_turns(
     keys = sorted({place.session for _, place in found})
     verdicts = _verdicts(connection, keys, judge)
     baselines = _baselines(connection, found)
+    weights = drawing_weights(rows.labels)
     turns: dict[JudgeIdentity, list[LabelledTurn]] = defaultdict(list)
     missing = list[_Place]()
     for label, place in found:
         if (verdict := verdicts.get((place.session, label.source_ref))) is None:
             missing.append(place)
             continue
-        turns[verdict.identity].append(_labelled_turn(label, place, verdict, baselines))
+        turn = _labelled_turn(label, place, verdict, baselines)
+        turns[verdict.identity].append(replace(turn, weight=weights[label.drawn]))
     joined = Joined(
         rows=len(rows.labels) + rows.replaced,
         replaced=rows.replaced,
@@ -306,7 +308,7 @@ def _measured(identity: JudgeIdentity, turns: Sequence[LabelledTurn]) -> Calibra
     own = [shipped_weights().friction.operating_point] if identity.judge == "rules" else []
     return Calibration(
         identity=identity,
-        measured=measure(weighted(turns), load_rubric(), points=[*CANDIDATE_POINTS, *own]),
+        measured=measure(turns, load_rubric(), points=[*CANDIDATE_POINTS, *own]),
         drawn=any(turn.label.drawn for turn in turns),
         never_drawn=tuple(kinds_never_drawn(turns)),
     )

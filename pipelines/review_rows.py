@@ -18,7 +18,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
     Raises BadInputError, naming the line, where the file holds anything else.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -8,9 +8,9 @@ from judges.calibration.measure import Measurement, measure, overall
 from judges.calibration.turns import (
     LabelledTurn,
     Verdict,
+    drawing_weights,
     kinds_never_drawn,
     verdict_of,
-    weighted,
 )
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Verdict",
     "agreement",
     "baselines_of",
+    "drawing_weights",
     "kinds_never_drawn",
     "left_out",
     "measure",
@@ -34,5 +35,4 @@ __all__ = [
     "read_labels",
     "rounded",
     "verdict_of",
-    "weighted",
 ]

@@ -121,10 +121,12 @@ def agreement(
     )
 
 
-def binary_kappa(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> float:
+def binary_kappa(
+    truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_], weights: Floats
+) -> float:
     """Cohen's kappa of two yes or no; NaN where both say the same of everything."""
     pairs = [truth & predicted, ~truth & predicted, truth & ~predicted, ~truth & ~predicted]
-    return float(_kappas(np.array([[pair.sum() for pair in pairs]], dtype=float))[0])
+    return float(_kappas(np.array([[weights[pair].sum() for pair in pairs]]))[0])
 
 
 def severity_kappa(

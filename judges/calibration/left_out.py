@@ -42,8 +42,12 @@ def left_out(
         return None
     truth = np.array([bool(turn.label.friction) for turn in turns])
     scores = np.array([turn.verdict.scores["friction"] for turn in turns])
-    part = np.array(parts)
-    chosen = {name: _best(truth[part != name], scores[part != name], points) for name in names}
+    weights = np.array([turn.weight for turn in turns])
+    others = {name: np.array(parts) != name for name in names}
+    chosen = {
+        name: _best(truth[other], scores[other], weights[other], points)
+        for name, other in others.items()
+    }
     return LeftOut(
         by,
         chosen,
@@ -51,7 +55,7 @@ def left_out(
             truth.tolist(),
             [score >= chosen[name] for score, name in zip(scores, parts, strict=True)],
             [turn.session for turn in turns],
-            weights=[turn.weight for turn in turns],
+            weights=weights.tolist(),
             rounds=rounds,
             minimum=minimum,
         ),
@@ -68,10 +72,13 @@ def _parts(turns: Sequence[LabelledTurn]) -> tuple[Literal["project", "session"]
 
 
 def _best(
-    truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64], points: Sequence[float]
+    truth: npt.NDArray[np.bool_],
+    scores: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+    points: Sequence[float],
 ) -> float:
     """The first point with the highest kappa; the middle one where kappa is undefined at all."""
-    kappas = [binary_kappa(truth, scores >= point) for point in points]
+    kappas = [binary_kappa(truth, scores >= point, weights) for point in points]
     if all(np.isnan(kappas)):
         return points[len(points) // 2]
     return points[int(np.nanargmax(kappas))]

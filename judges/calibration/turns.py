@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import get_args
 
 from judges.calibration.labels import Drawn, Label
@@ -57,20 +57,18 @@ def verdict_of(
     return Verdict(scores, max(levels, default=0), types)
 
 
-def weighted(turns: Sequence[LabelledTurn]) -> list[LabelledTurn]:
-    """The turns with weights that undo how `signals review` drew them.
+def drawing_weights(labels: Sequence[Label]) -> dict[Drawn | None, float]:
+    """By kind of turn the weight that undoes how `signals review` drew them.
 
     A turn stands for as many turns as there were of its kind, over those of them that were
-    labelled (post-stratification). Turns that were not drawn all stand for one.
+    labelled (post-stratification). Turns that were not drawn all stand for one. `labels` are all
+    that there are: there is one drawing, whichever judge a turn was judged by since.
     """
-    kinds = Counter(turn.label.drawn for turn in turns)
-    sizes = {kind: _drawn_from(turns, kind) for kind in kinds if kind}
-    return [
-        replace(turn, weight=sizes[turn.label.drawn] / kinds[turn.label.drawn])
-        if turn.label.drawn
-        else turn
-        for turn in turns
-    ]
+    kinds = Counter(label.drawn for label in labels)
+    return {
+        kind: _drawn_from(labels, kind) / labelled if kind else 1.0
+        for kind, labelled in kinds.items()
+    }
 
 
 def kinds_never_drawn(turns: Sequence[LabelledTurn]) -> list[Drawn]:
@@ -83,9 +81,7 @@ def kinds_never_drawn(turns: Sequence[LabelledTurn]) -> list[Drawn]:
     ]
 
 
-def _drawn_from(turns: Sequence[LabelledTurn], kind: Drawn) -> float:
+def _drawn_from(labels: Sequence[Label], kind: Drawn) -> float:
     """How many turns of the kind there were, by the mean of what its rows say."""
-    sizes = [
-        t.label.drawn_from[kind] for t in turns if t.label.drawn == kind and t.label.drawn_from
-    ]
+    sizes = [one.drawn_from[kind] for one in labels if one.drawn == kind and one.drawn_from]
     return sum(sizes) / len(sizes)

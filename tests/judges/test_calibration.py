@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,12 @@ from judges.calibration import (
     LabelledTurn,
     agreement,
     baselines_of,
+    drawing_weights,
     kinds_never_drawn,
     left_out,
     measure,
     read_labels,
     verdict_of,
-    weighted,
 )
 from judges.calibration.confusion import confusion
 from judges.calibration.figures import severity_kappa
@@ -247,6 +248,22 @@ def test_one_project_is_left_out_by_sessions_and_one_session_not_at_all() -> Non
     assert left_out(_spread(["p1"], 1)) is None
 
 
+def test_the_operating_point_is_chosen_by_the_weights_that_it_is_measured_with() -> None:
+    """Unweighted the lower point is the better one; by what the turns stand for, the higher."""
+    few = [(0.5, 1, 1.0)] * 3 + [(0.5, 0, 30.0)] + [(0.9, 1, 1.0), (0.1, 0, 1.0)]
+    turns = [
+        replace(_turn(_row(f"{n}", 2 * truth), score=score, project=project), weight=weight)
+        for project in ("p1", "p2")
+        for n, (score, truth, weight) in enumerate(few)
+    ]
+    points = [0.4, 0.6]
+    found = left_out(turns, points=points, rounds=0, minimum=1)
+    plain = left_out([replace(t, weight=1.0) for t in turns], points=points, rounds=0, minimum=1)
+    assert found is not None
+    assert plain is not None
+    assert (found.points, plain.points) == ({"p1": 0.6, "p2": 0.6}, {"p1": 0.4, "p2": 0.4})
+
+
 def test_turns_that_review_drew_stand_for_those_it_did_not() -> None:
     sizes = {"moment": 10, "borderline": 4, "random": 200}
     turns = [
@@ -254,7 +271,8 @@ def test_turns_that_review_drew_stand_for_those_it_did_not() -> None:
         *(_turn(_row(f"r{n}", drawn="random", drawn_from=sizes)) for n in range(2)),
         _turn(_row("by hand")),
     ]
-    assert [turn.weight for turn in weighted(turns)] == [2.0] * 5 + [100.0] * 2 + [1.0]
+    weights = drawing_weights([turn.label for turn in turns])
+    assert weights == {"moment": 2.0, "random": 100.0, None: 1.0}
     assert kinds_never_drawn(turns) == ["borderline"]
     assert kinds_never_drawn(turns[-1:]) == []
 

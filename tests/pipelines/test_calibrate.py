@@ -17,6 +17,7 @@ from pipelines.config import Config
 from pipelines.context import Context
 from pipelines.home import Home
 from pipelines.report import read_report
+from pipelines.review_rows import read_rows
 from pipelines.stages.snapshot import current_snapshot
 from tests.pipelines.claude_log import answered, said, write_log
 from tests.pipelines.cli.command import signals
@@ -177,6 +178,37 @@ def test_another_judge_is_measured_by_name(filled: Context, tmp_path: Path) -> N
         "llm": [("llm", 2)],
         "rules": [("rules", 3)],
     }
+
+
+def test_what_review_drew_is_weighted_once_for_all_judges(filled: Context, tmp_path: Path) -> None:
+    """Of either kind 24 turns, of which three are labelled: each stands for eight."""
+    _change(filled, "UPDATE judgements SET judge = 'llm', model = 'some-model' "
+                    "WHERE judgement_id = 'j6'")  # fmt: skip
+    sizes = {"moment": 24, "random": 24}
+    moment: dict[str, Any] = {"drawn": "moment", "drawn_from": sizes}
+    clean = moment | {"drawn": "random"}
+    rows = [
+        *(_label(0, turn, friction=2, **moment) for turn in (2, 3)),
+        _label(0, 1, **clean),
+        _label(6, 2, friction=2, **moment),
+        *(_label(6, turn, **clean) for turn in (1, 4)),
+    ]
+    report = calibrate(filled, _file(tmp_path, rows))
+    rates = {
+        found.identity.judge: found.measured.overall["friction"].positive_rate
+        for found in report.judges
+    }
+    assert rates == {"llm": pytest.approx(1 / 3), "rules": pytest.approx(2 / 3)}
+
+
+def test_a_row_with_another_separator_of_lines_in_it_is_one_row(
+    filled: Context, tmp_path: Path
+) -> None:
+    row = json.dumps(_label(0, 1, note="one\u2028two\u0085three"), ensure_ascii=False)
+    file = tmp_path / "labels.jsonl"
+    file.write_text(f"{row}\n", encoding="utf-8")
+    assert calibrate(filled, file).joined.rows == 1
+    assert [kept["note"] for kept in read_rows(file)] == ["one\u2028two\u0085three"]
 
 
 @pytest.mark.parametrize(
