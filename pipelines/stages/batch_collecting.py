@@ -1,7 +1,9 @@
 """What became of batches that were handed in: confirm them, and collect those that are over."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+
+import polars as pl
 
 from agent_core.batch import BatchState, OpenAIBatches, plain_url
 from agent_core.batch_file import Answer
@@ -120,12 +122,11 @@ def _give_up(
 def _close(
     context: Context, batch: OpenBatch, status: str, answers: Mapping[str, Answer], why: str
 ) -> Counter[str]:
-    """Keep the answers that somebody waits for, in one transaction with what became of them."""
+    """Keep the answers that somebody can use, in one transaction with what became of them."""
     now = context.clock()
     with context.warehouse() as connection, transaction(connection):
         outcomes = outcomes_of(connection, batch.marker, answers, why)
-        kept = _kept(outcomes.rows(), answers)
-        keep_replies(connection, kept, now)
+        keep_replies(connection, _kept(outcomes, answers), now)
         settled = settle_batch(connection, batch, status, outcomes, now)
     counts = Counter({f"requests_{name}": number for name, number in settled.items()})
     counts["answers_of_others"] = len(answers.keys() - set(outcomes["custom_id"]))
@@ -133,16 +134,14 @@ def _close(
     return counts
 
 
-def _kept(
-    outcomes: Iterable[tuple[str, str, str, str | None]], answers: Mapping[str, Answer]
-) -> list[PaidReply]:
-    """The replies that somebody waits for, once for each session that does."""
-    found: list[PaidReply] = []
-    for custom_id, session_key, status, _ in outcomes:
-        answer = answers.get(custom_id)
-        if status == "answered" and isinstance(answer, ModelReply):
-            found.append(PaidReply(session_key, custom_id, answer))
-    return found
+def _kept(outcomes: pl.DataFrame, answers: Mapping[str, Answer]) -> list[PaidReply]:
+    """The replies that somebody can use, once for each session that can."""
+    asked = outcomes.filter("is_kept").select("session_key", "custom_id").iter_rows()
+    return [
+        PaidReply(key, custom_id, reply)
+        for key, custom_id in asked
+        if isinstance(reply := answers.get(custom_id), ModelReply)
+    ]
 
 
 def _forget(endpoint: OpenAIBatches, state: BatchState, counts: Counter[str]) -> None:

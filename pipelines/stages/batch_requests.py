@@ -8,6 +8,7 @@ import polars as pl
 
 from agent_core.batch_file import Answer
 from agent_core.errors import ModelReplyError
+from agent_core.model import ModelReply
 from judges.verdict import JudgeIdentity
 from pipelines.warehouse import query, transaction
 
@@ -40,6 +41,7 @@ _OUTCOME = {
     "session_key": pl.String,
     "status": pl.String,
     "reason": pl.String,
+    "is_kept": pl.Boolean,
 }
 
 
@@ -48,7 +50,10 @@ def add_owners(
     markers: Mapping[str, str],
     owners: Mapping[str, Sequence[Owner]],
 ) -> None:
-    """Tie sessions to the requests that wait for an answer to them, by custom_id."""
+    """Tie sessions to the requests that wait for an answer to them, by custom_id.
+
+    One that has grown since waits as what it holds now.
+    """
     rows = pl.DataFrame(
         [(name, markers[name], *owner) for name in markers for owner in owners[name]],
         schema=["custom_id", "marker", "session_key", "content_hash"],
@@ -57,7 +62,7 @@ def add_owners(
     if rows.height:
         connection.register("incoming", rows.to_arrow())
         connection.execute(
-            "INSERT OR IGNORE INTO batch_requests BY NAME "
+            "INSERT OR REPLACE INTO batch_requests BY NAME "
             "SELECT *, 'waiting' AS status FROM incoming"
         )
         connection.unregister("incoming")
@@ -136,30 +141,37 @@ def outcomes_of(
     answers: Mapping[str, Answer],
     missing: str,
 ) -> pl.DataFrame:
-    """custom_id, session_key, status (answered, failed, dropped) and reason of each request.
+    """custom_id, session_key, status (answered, failed, dropped), reason of each request, is_kept.
 
     `missing` is the reason where the batch holds no row. A session that changed, went or is
-    judged otherwise waits for nothing: its requests are dropped.
+    judged otherwise waits for nothing: its requests are dropped. The answers to them are kept
+    where the session has grown and is not judged: it asks some of them again as they were.
     """
     rows = query(
         connection,
         """
-        SELECT custom_id, session_key, EXISTS (
-            FROM sessions JOIN judgements AS known USING (session_key, content_hash)
-            WHERE sessions.session_key = asked.session_key AND exclusion IS NULL
-              AND sessions.content_hash = asked.content_hash AND known.status = 'pending')
-        FROM batch_requests AS asked WHERE marker = ? ORDER BY custom_id, session_key
+        SELECT custom_id, asked.session_key,
+            coalesce(asked.content_hash = now.content_hash AND EXISTS (
+                FROM judgements AS known WHERE status = 'pending'
+                AND (known.session_key, known.content_hash) = (now.session_key, now.content_hash)
+            ), false),
+            coalesce(asked.content_hash <> now.content_hash AND NOT EXISTS (
+                FROM judgements AS known WHERE judge = 'llm' AND status = 'judged'
+                AND (known.session_key, known.content_hash) = (now.session_key, now.content_hash)
+            ), false)
+        FROM batch_requests AS asked LEFT JOIN (FROM sessions WHERE exclusion IS NULL) AS now
+            ON asked.session_key = now.session_key
+        WHERE marker = ? ORDER BY custom_id, asked.session_key
         """,
         [marker],
     )
-    return pl.DataFrame(
-        [
-            (custom_id, key, *_outcome(answers.get(custom_id), missing, is_awaited=is_awaited))
-            for custom_id, key, is_awaited in rows.iter_rows()
-        ],
-        schema=_OUTCOME,
-        orient="row",
-    )
+    found = []
+    for custom_id, key, is_awaited, has_grown in rows.iter_rows():
+        answer = answers.get(custom_id)
+        status, reason = _outcome(answer, missing, is_awaited=is_awaited)
+        is_kept = status == "answered" or (has_grown and isinstance(answer, ModelReply))
+        found.append((custom_id, key, status, reason, is_kept))
+    return pl.DataFrame(found, schema=_OUTCOME, orient="row")
 
 
 def _outcome(answer: Answer | None, missing: str, *, is_awaited: bool) -> tuple[str, str | None]:

@@ -455,7 +455,52 @@ def test_what_grew_or_went_meanwhile_is_dropped_and_counted(
         assert (counts["requests_dropped"], counts["requests_answered"]) == (2, 1)
         assert (counts["judged"], counts["requests_handed_in"]) == (1, 1)
         assert [row[:2] for row in verdicts(context)] == [("s1", "pending"), ("s3", "judged")]
-        assert rows(context, "SELECT DISTINCT session_key FROM model_replies") == []
+        kept = "SELECT session_id FROM model_replies JOIN sessions USING (session_key)"
+        assert rows(context, kept) == [("s1",)], "what it asks again as it was is not asked twice"
+
+
+def _in_three_windows(context: Context, tmp_path: Path, *extra: dict[str, Any]) -> Context:
+    """Session `a0`, where a window holds 1,000 characters; `extra` is in windows of its own."""
+    write_session(
+        tmp_path / "logs",
+        "a0",
+        answered("a0", "a0-4", 3, "step " * 150),
+        answered("a0", "a0-5", 4, "step " * 150),
+        *extra,
+    )
+    read_logs(context, tmp_path)
+    return context
+
+
+def _pass_with_windows(context: Context, endpoint: FakeBatches) -> dict[str, int]:
+    small = LLMJudge(OpenAIModel("http://127.0.0.1:9/v1", "m"), salt=b"salt", window_chars=1_000)
+    with OpenAIBatches(endpoint.base_url, "m", "k", timeout=5, max_retries=0) as client:
+        chosen, _ = sessions_for_model(context, small.identity)
+        return judge_in_batches(context, small, client, chosen)
+
+
+@pytest.mark.parametrize("is_joined", [True, False], ids=["joined", "collected before"])
+def test_windows_that_a_session_grew_beyond_are_paid_for_once(
+    context: Context, tmp_path: Path, *, is_joined: bool
+) -> None:
+    """It grows while its batch is open, and is chosen again before or after that is collected."""
+    _in_three_windows(context, tmp_path)
+    grown = [answered("a0", f"a0-{n}", n, "more " * 150) for n in (6, 7)]
+    with endpoint_of(planned(*[find()] * 3), planned(*[find()] * 2)) as endpoint:
+        _pass_with_windows(context, endpoint)
+        asked = [row["custom_id"] for row in endpoint.requests_of(0)]
+        _in_three_windows(context, tmp_path, *grown)
+        if is_joined:
+            _pass_with_windows(context, endpoint)
+        endpoint.end(0)
+        _pass_with_windows(context, endpoint)
+        asked += [row["custom_id"] for row in endpoint.requests_of(1)]
+        endpoint.end(1)
+        _pass_with_windows(context, endpoint)
+    assert len(asked) == len(set(asked))
+    assert verdicts(context) == [("a0", "judged", None, 1)]
+    assert rows(context, "SELECT tokens_sent FROM judgements") == [(55,)]
+    assert rows(context, "FROM model_replies") == []
 
 
 @pytest.mark.slow
