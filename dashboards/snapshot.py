@@ -14,7 +14,7 @@ from typing import NamedTuple
 import polars as pl
 
 VARIABLE = "SIGNALS_SNAPSHOTS"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class SnapshotError(Exception):

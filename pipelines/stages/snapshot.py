@@ -28,7 +28,7 @@ from pipelines.stages.snapshot_tables import Mode, Publication, Table, load_tabl
 
 KEPT_SNAPSHOTS = 5
 POINTER = "current"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _DRAFT = ".tmp"
 
 
