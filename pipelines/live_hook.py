@@ -19,7 +19,7 @@ from pipelines.live_tail import Tail
 from pipelines.sources.formats.claude_code import SOURCE
 from pipelines.sources.person import person_text
 from pipelines.sources.tool_errors import observe
-from pipelines.stages.exclusion import is_excluded
+from pipelines.stages.exclusion import is_excluded, names_excluded
 
 MAX_INPUT_BYTES = 1 << 24
 MAX_ADVICE = 3
@@ -45,9 +45,13 @@ def answer(event: Mapping[str, Any], root: Path) -> dict[str, Any] | None:
     if name not in _EVENTS or "agent_id" in event:  # a subagent speaks with no person
         return None
     transcript = Path(str(event["transcript_path"])).expanduser()
+    excluded = _excluded(root)
+    # Before anything is kept: the first prompt comes before there is a transcript.
+    if names_excluded(str(transcript), str(event.get("cwd") or ""), excluded):
+        return None
     state = LiveState.load(root, transcript)
     session = _session(transcript, str(event.get("session_id", "")))
-    if session is not None and is_excluded(session, _excluded(root)):
+    if session is not None and is_excluded(session, excluded):
         return None
     judge, steps = state.resume(_with_event(session.steps if session else (), event, name))
     alarms = _judged(judge, steps, name)

@@ -297,6 +297,19 @@ def test_an_excluded_project_is_no_matter_of_a_hook(tmp_path: Path) -> None:
     assert not (home.state / "live").exists()
 
 
+@pytest.mark.parametrize("pattern", ["/home/ada/*", "*/logs"], ids=["by folder", "by log"])
+def test_the_first_prompt_in_an_excluded_project_is_not_looked_at(
+    pattern: str, tmp_path: Path
+) -> None:
+    """Nothing is written to the transcript yet, so that the event alone tells the project."""
+    home = Home(tmp_path / "home").prepare()
+    home.config.write_text(f'[sources]\nexclude = ["{pattern}"]\n')
+    path = tmp_path / "logs" / "s1.jsonl"
+    event = _event(path, "UserPromptSubmit", prompt=WISH, cwd="/home/ada/shop")
+    assert answer(event, home.root) is None
+    assert not (home.state / "live").exists()
+
+
 @pytest.mark.parametrize("given", ["no JSON, secret", '{"hook_event_name": "Stop"}', "[]"])
 def test_a_hook_that_fails_says_nothing_and_ends_well(given: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipelines", "watch", "--hook"]
