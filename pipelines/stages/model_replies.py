@@ -23,12 +23,15 @@ _KEPT_FOR = timedelta(days=30)
 MAX_ATTEMPTS = 3
 """How often a session is tried that no verdict comes of."""
 
-# A judge that was changed asks otherwise: while one may still try, its answers are kept.
+# A judge that was changed asks otherwise: while one may still try, its answers are kept, and what
+# was answered after the last attempt is for a judge that has not come to its first verdict.
 _DROP_GIVEN_UP = """
-DELETE FROM model_replies WHERE session_key IN (
-    SELECT session_key FROM judgements SEMI JOIN sessions USING (session_key, content_hash)
+DELETE FROM model_replies USING (
+    SELECT session_key, max(judged_at) AS given_up_at
+    FROM judgements SEMI JOIN sessions USING (session_key, content_hash)
     WHERE judge = 'llm' GROUP BY session_key
-    HAVING bool_and(status = 'unscored' AND attempts >= ?))
+    HAVING bool_and(status = 'unscored' AND attempts >= ?)) AS held
+WHERE model_replies.session_key = held.session_key AND answered_at <= given_up_at
 """
 
 

@@ -579,6 +579,24 @@ def test_answers_that_nothing_came_of_go_after_a_month(context: Context) -> None
     assert tasks(endpoint) == ["find", "verify", "find", "verify"]
 
 
+def test_another_model_keeps_its_answers_where_the_first_gave_up(context: Context) -> None:
+    """A run of the second model is killed; the next one selects sessions anew before it goes on."""
+    with_sessions(context, 1)
+    with FakeOpenAI([FOUND, failure(400), FOUND, failure(401), HOLDS]) as endpoint:
+        judge(context, endpoint)
+        with context.warehouse() as connection:
+            connection.execute("UPDATE judgements SET attempts = 3, model = 'another'")
+        summarise_sessions(later(context, 1))
+        assert kept(context) == 0, "what the first one was answered"
+        with pytest.raises(ModelError, match="401"):
+            judge(later(context, 2), endpoint)
+        summarise_sessions(later(context, 3))
+        assert kept(context) == 1
+        judge(later(context, 3), endpoint)
+    assert tasks(endpoint) == ["find", "verify", "find", "verify", "verify"]
+    assert ("s0", "judged", None) in judgements(context)
+
+
 def test_a_limit_of_money_needs_a_price(context: Context) -> None:
     unpriced = replace(
         context, config=Config(judge=JudgeConfig(model="nobody-knows", budget_usd=1))
