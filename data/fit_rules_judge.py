@@ -81,14 +81,22 @@ def as_text(labelled: LabelledEvidence, prior: Scale) -> str:
     return "\n".join(lines)
 
 
-def write(scale: Scale) -> None:
-    """Puts the friction weights into the judge's file; its comments stay."""
-    document = tomlkit.parse(WEIGHTS.read_text(encoding="utf-8"))
-    friction: Any = document["friction"]
+def write(scale: Scale, path: Path = WEIGHTS) -> None:
+    """Puts the friction weights into the judge's file; its comments stay.
+
+    The version is raised where a number changes: verdicts by the old numbers are then made anew.
+    """
+    document: Any = tomlkit.parse(path.read_text(encoding="utf-8"))
+    friction = document["friction"]
+    if Scale(**friction.unwrap()) == scale:
+        return
+    document["version"] = str(int(document["version"]) + 1)
     friction["operating_point"], friction["bias"] = scale.operating_point, scale.bias
+    for name in friction["weights"].keys() - scale.weights.keys():
+        del friction["weights"][name]
     for name, weight in scale.weights.items():
         friction["weights"][name] = weight
-    WEIGHTS.write_text(tomlkit.dumps(document), encoding="utf-8")
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 
 def _scores(labelled: LabelledEvidence, scales: dict[str, Scale]) -> NDArray[np.float64]:

@@ -23,7 +23,13 @@ from agent_core.session import Session
 from judges.rules.judge import RulesJudge, read_scenes
 from judges.rules.scoring import shipped_weights
 from judges.rules.session_evidence import session_evidence
-from judges.rules.session_score import Part, SessionWeights, felt, highest_score
+from judges.rules.session_score import (
+    Part,
+    SessionWeights,
+    felt,
+    highest_score,
+    shipped_session_weights,
+)
 from pipelines.sources import read_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +80,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write {WEIGHTS.relative_to(ROOT)}")
     options = parser.parse_args()
     known = read_known(options.shared)
-    text = as_toml(fit(known.only(np.isin(known.domains, ERRANDS))))
+    text = as_toml(numbered(fit(known.only(np.isin(known.domains, ERRANDS)))))
     print(text, end="")
     if options.write:
         WEIGHTS.write_text(text, encoding="utf-8")
@@ -106,7 +112,7 @@ def read_known(shared: Path) -> Known:
 
 
 def fit(known: Known, strength: float = STRENGTH) -> SessionWeights:
-    """The weights of the evidence that speaks for a bad session."""
+    """The weights of the evidence that speaks for a bad session, under the shipped version."""
     low, high = np.quantile(known.amounts, _TAILS, axis=0)
     high = np.where(high > low, high, low + 1)
     strengths = np.clip((known.amounts - low) / (high - low), 0, 1)
@@ -119,7 +125,19 @@ def fit(known: Known, strength: float = STRENGTH) -> SessionWeights:
         if w > 0
     }
     bias = _bias(strengths @ weights, known)
-    return SessionWeights(version="1", bias=bias, sure=SURE, evidence=parts)
+    version = shipped_session_weights().version
+    return SessionWeights(version=version, bias=bias, sure=SURE, evidence=parts)
+
+
+def numbered(weights: SessionWeights) -> SessionWeights:
+    """The weights, with the next version where a number differs from what is shipped.
+
+    The version is part of the judge's: verdicts by the old numbers are then made anew.
+    """
+    shipped = shipped_session_weights()
+    if weights == shipped:
+        return weights
+    return weights.model_copy(update={"version": str(int(shipped.version) + 1)})
 
 
 def as_toml(weights: SessionWeights) -> str:

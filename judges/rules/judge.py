@@ -10,13 +10,19 @@ from judges.rules.intent import intent, outcome
 from judges.rules.moments import MomentMaker, delight_score, friction_score
 from judges.rules.restatement import Embed
 from judges.rules.scoring import Weights, shipped_weights
-from judges.rules.session_score import SessionScore, highest_score, session_friction
+from judges.rules.session_score import (
+    SessionScore,
+    highest_score,
+    session_friction,
+    shipped_session_weights,
+)
 from judges.rules.structural import error_run
 from judges.rules.view import segment_views
 from judges.rules.wording import Scene, scene_place, summary
 from judges.verdict import JudgeIdentity, Judgement, Moment, TurnScore
 
 RULES_VERSION = "2"
+"""Of what the rules see and how; with the versions of both weights it is the judge's version."""
 
 
 class RulesJudge:
@@ -47,7 +53,9 @@ class RulesJudge:
     def identity(self) -> JudgeIdentity:
         return JudgeIdentity(
             judge="rules",
-            judge_version=f"{RULES_VERSION}.{self._weights.version}",
+            judge_version=".".join(
+                (RULES_VERSION, self._weights.version, shipped_session_weights().version)
+            ),
             prompt_version="",
             model=self._model,
             rubric_version=self._rubric.version,

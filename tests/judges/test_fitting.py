@@ -1,5 +1,8 @@
 """The weights of friction come from the prior and the labels, by the script that is shipped."""
 
+import shutil
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +46,22 @@ def test_a_project_is_left_out_whole() -> None:
     assert (len(kept.evidence), kept.friction.tolist(), set(kept.projects)) == (
         3, [True, True, False], {"b"},
     )  # fmt: skip
+
+
+def test_written_weights_have_a_new_version_where_a_number_changed(
+    repository: Path, tmp_path: Path
+) -> None:
+    script = script_at(repository / "data" / "fit_rules_judge.py")
+    path = Path(shutil.copy(script.WEIGHTS, tmp_path / "weights.toml"))
+    shipped = shipped_weights()
+    script.write(shipped.friction, path)
+    assert path.read_text() == script.WEIGHTS.read_text()
+    fewer = dict(list(shipped.friction.weights.items())[1:]) | {"denies": 0.5}
+    script.write(replace(shipped.friction, weights=fewer), path)
+    written = tomllib.loads(path.read_text())
+    assert int(written["version"]) == int(shipped.version) + 1
+    assert written["friction"]["weights"] == fewer
+    assert path.read_text().count("#") > 10
 
 
 @pytest.mark.slow

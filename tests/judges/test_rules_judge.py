@@ -1,5 +1,6 @@
 """Verdicts of the rules judge on small sessions whose answer is plain."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,9 @@ from agent_core.session import Session, Step
 from agent_core.signature import salted_signature
 from judges.rubric import load_rubric
 from judges.rules import RulesJudge
+from judges.rules import judge as judge_module
+from judges.rules.scoring import shipped_weights
+from judges.rules.session_score import shipped_session_weights
 from judges.verdict import JudgeIdentity, Judgement, Moment, TurnScore
 from tests.judges.build import agent, edited, event, person, ran, session
 
@@ -199,6 +203,24 @@ def test_reads_other_languages(words: str, types: list[str]) -> None:
     assert [moment.type for moment in moments] == types
 
 
+def test_other_weights_are_another_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else verdicts by the old weights, of turns or of sessions, would go on standing."""
+    shipped = RulesJudge(SALT).identity
+    weights = replace(shipped_weights(), version="t")
+    assert RulesJudge(SALT, weights=weights).identity == replace(shipped, judge_version="2.t.1")
+    scored = shipped_session_weights().model_copy(update={"version": "s"})
+    monkeypatch.setattr(judge_module, "shipped_session_weights", lambda: scored)
+    assert RulesJudge(SALT).identity == replace(shipped, judge_version="2.2.s")
+
+
+def test_weights_change_with_their_version_alone() -> None:
+    """Else: raise the version in weights.toml or session_weights.toml, and note it here."""
+    known = {"2.2.1": "56ae9efa807d6987"}
+    told = f"{shipped_weights()}\n{shipped_session_weights()}"
+    version = RulesJudge(SALT).identity.judge_version
+    assert known.get(version) == hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
 def test_a_whole_judgement() -> None:
     judged = judge(
         session(
@@ -212,7 +234,7 @@ def test_a_whole_judgement() -> None:
     signature = salted_signature("timeout", "timeout <n>", SALT)
     assert judged == Judgement(
         session_key="atif:t",
-        identity=JudgeIdentity("rules", "2.2", "", "words", "2"),
+        identity=JudgeIdentity("rules", "2.2.1", "", "words", "2"),
         status="judged",
         summary="A short session in which the agent ran commands. A tool ran out of time. "
         "There was some friction. The outcome is abandoned.",

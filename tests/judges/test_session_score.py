@@ -215,6 +215,14 @@ def test_shipped_weights_speak_for_a_bad_end() -> None:
     assert all(part.weight > 0 and part.low < part.high for part in parts.values())
 
 
+def test_weights_with_another_number_have_the_next_version(repository: Path) -> None:
+    script = script_at(repository / "data" / "fit_session_score.py")
+    shipped = shipped_session_weights()
+    changed = shipped.model_copy(update={"bias": shipped.bias + 0.001})
+    assert script.numbered(shipped) == shipped
+    assert int(script.numbered(changed).version) == int(shipped.version) + 1
+
+
 @pytest.mark.slow
 def test_the_shipped_weights_are_those_that_the_script_fits(
     repository: Path, shared_dir: Path
