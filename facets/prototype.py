@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 OUTSIDE = -1
+_TOLERANCE = 1e-6
+"""A cosine differs by rounding between batches; the outermost member stays inside all the same."""
+_CHUNK = 16_384
+"""Rows at a time: 50 MB of 384 dimensions."""
 
 
 class Prototype(BaseModel):
@@ -32,14 +36,22 @@ class Prototype(BaseModel):
 def assign(vectors: NDArray[np.floating], prototypes: Sequence[Prototype]) -> NDArray[np.int64]:
     """For each unit row, shape (n, d), the prototype it lies inside, the nearest; else OUTSIDE.
 
-    A row with NaN, an item without a vector, lies outside of all.
+    A row with NaN, an item without a vector, lies outside of all. The prototypes are of the model
+    that the vectors are of.
     """
-    if not prototypes or not len(vectors):
-        return np.full(len(vectors), OUTSIDE, dtype=np.int64)
+    found = np.full(len(vectors), OUTSIDE, dtype=np.int64)
+    if not prototypes:
+        return found
     centroids = np.array([prototype.centroid for prototype in prototypes], dtype=np.float64)
     reaches = np.array([prototype.reach for prototype in prototypes])
-    cosines = np.nan_to_num(vectors.astype(np.float64) @ centroids.T, nan=-2.0)
-    inside = np.where(cosines >= reaches, cosines, -2.0)
+    for start in range(0, len(vectors), _CHUNK):
+        rows = vectors[start : start + _CHUNK].astype(np.float64)
+        found[start : start + _CHUNK] = _nearest(rows @ centroids.T, reaches)
+    return found
+
+
+def _nearest(cosines: NDArray[np.float64], reaches: NDArray[np.float64]) -> NDArray[np.int64]:
+    inside = np.where(cosines >= reaches - _TOLERANCE, cosines, -np.inf)  # NaN is inside of none
     nearest = inside.argmax(axis=1)
-    found = inside[np.arange(len(vectors)), nearest] >= -1
-    return np.where(found, nearest, OUTSIDE)
+    is_inside = inside[np.arange(len(nearest)), nearest] > -np.inf
+    return np.where(is_inside, nearest, OUTSIDE)

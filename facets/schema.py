@@ -1,36 +1,90 @@
 """The schema: which facets a session has, and which types of friction and delight are known.
 
-Typed, closed where values can be closed, and versioned: a change makes version N+1, and two
-versions can be compared. It holds no data of any session.
+Typed, closed where values can be closed, and versioned: a change makes version N+1
+(`facets.schema_change`). Every value says what it takes in, so that a version alone decides what
+everything is called under it (`facets.resolution`). It holds no data of any session.
 """
 
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent_core.errors import ConfigError
 from facets.log_rules import LOG_RULES
-from facets.proposal import Proposal
+from facets.prototype import Prototype
 
 FacetType = Literal["category", "list", "count", "boolean", "ordinal"]
-Provenance = Literal["log", "judge"]
+Provenance = Literal["log", "judge", "distance"]
+"""From a rule over the log, as a judge says it, or by the distance to a prototype."""
 Polarity = Literal["friction", "delight"]
 
 OTHER = "other"
 """Real, but of no known type: what evolution looks at."""
+UNCLEAR = "unclear"
+MISSING_CAPABILITIES = "missing_capabilities"
+"""The list facet that accepted capability gaps become values of."""
 SEED_SCHEMA = Path(__file__).with_name("seed_schema.toml")
-_CLOSED: frozenset[FacetType] = frozenset({"category", "list", "ordinal"})
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+CLOSED: frozenset[FacetType] = frozenset({"category", "list", "ordinal"})
 _NameField = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+_Version = Annotated[int, Field(ge=1)]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MomentType(_Part):
+    """A kind of friction or delight."""
+
+    name: _NameField
+    definition: str = Field(min_length=1)
+    provenance: Provenance = "judge"
+    since: _Version = 1
+    """The schema version that brought or last redefined it."""
+    takes: tuple[str, ...] = ()
+    """Types that it takes in besides its own name, as they were called before it came."""
+    prototypes: tuple[Prototype, ...] = ()
+    """Of `takes` only what lies inside one of these; none: all of it."""
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if self.provenance != ("distance" if self.prototypes else "judge"):
+            raise ValueError(f"type {self.name}: the distance decides where it has a prototype")
+        _refuse_idle_prototypes(f"type {self.name}", self.takes, self.prototypes)
+        return self
+
+
+class ValueOrigin(_Part):
+    """What a value that was proposed takes in; its definition stands with the facet's others."""
+
+    name: str = Field(min_length=1)
+    since: _Version
+    takes: tuple[str, ...] = ()
+    prototypes: tuple[Prototype, ...] = ()
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if self.prototypes and self.takes == (self.name,):
+            raise ValueError(f"value {self.name}: it takes in itself")
+        return self
+
+
+class Former(_Part):
+    """A type or value that is no more; what it took in is remembered, to be found again."""
+
+    name: str = Field(min_length=1)
+    definition: str
+    since: _Version
+    until: _Version
+    """The version that it is not in any more."""
+    became: str | None
+    """What its items are called from then on; None: nothing, they have no value."""
+    takes: tuple[str, ...] = ()
+    prototypes: tuple[Prototype, ...] = ()
 
 
 class Facet(_Part):
@@ -45,39 +99,42 @@ class Facet(_Part):
     values: tuple[str, ...] = ()
     """Closed values of a category, list or ordinal (an ordinal's from low to high)."""
     value_definitions: dict[str, str] = {}
-    since: int = Field(default=1, ge=1)
+    origins: tuple[ValueOrigin, ...] = ()
+    """Of the values that proposals brought."""
+    former: tuple[Former, ...] = ()
+    since: _Version = 1
     """The schema version that brought or last redefined it."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
+        where = f"facet {self.name}"
         if (self.provenance == "log") != (self.rule is not None):
-            raise ValueError(f"facet {self.name}: a log facet has a rule, a judge's has none")
+            raise ValueError(f"{where}: a log facet has a rule, any other has none")
         if self.rule is not None and self.rule not in LOG_RULES:
-            raise ValueError(f"facet {self.name}: there is no rule {self.rule}")
-        if (self.type in _CLOSED) != bool(self.values):
-            raise ValueError(f"facet {self.name}: values belong to category, list and ordinal")
-        _refuse_repeats(f"facet {self.name}: value", self.values)
-        unknown = sorted(set(self.value_definitions) - set(self.values))
-        if unknown:
-            raise ValueError(f"facet {self.name}: defines {unknown[0]}, which is not a value")
+            raise ValueError(f"{where}: there is no rule {self.rule}")
+        if self.provenance == "distance" and self.type != "list":
+            raise ValueError(f"{where}: only a list is told by distance alone")
+        # What is told by distance alone begins empty: evolution finds its values.
+        if (self.type in CLOSED) != bool(self.values) and self.provenance != "distance":
+            raise ValueError(f"{where}: values belong to category, list and ordinal")
+        _refuse_repeats(f"{where}: value", self.values)
+        _refuse_strangers(f"{where}: defines", self.value_definitions, self.values)
+        _refuse_strangers(f"{where}: has the origin of", self._origin_names(), self.values)
         return self
 
-
-class MomentType(_Part):
-    """A kind of friction or delight."""
-
-    name: _NameField
-    definition: str = Field(min_length=1)
-    since: int = Field(default=1, ge=1)
+    def _origin_names(self) -> list[str]:
+        return [origin.name for origin in self.origins]
 
 
 class FacetSchema(_Part):
     """All facets and moment types of one version."""
 
-    version: int = Field(ge=1)
+    version: _Version
     facets: tuple[Facet, ...]
     friction: tuple[MomentType, ...]
     delight: tuple[MomentType, ...]
+    former_friction: tuple[Former, ...] = ()
+    former_delight: tuple[Former, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -90,15 +147,39 @@ class FacetSchema(_Part):
         """The facet of that name, or None."""
         return next((facet for facet in self.facets if facet.name == name), None)
 
+    def types(self, polarity: Polarity) -> tuple[MomentType, ...]:
+        """The types of a polarity."""
+        return self.friction if polarity == "friction" else self.delight
+
     def known_values(self, target: str) -> tuple[str, ...]:
         """Type names of a polarity, or values of a facet. Raises ConfigError for another name."""
-        if target == "friction" or target == "delight":
-            types = self.friction if target == "friction" else self.delight
-            return tuple(moment_type.name for moment_type in types)
-        facet = self.facet(target)
+        if is_polarity(target):
+            return tuple(moment_type.name for moment_type in self.types(target))
+        return self.required_facet(target).values
+
+    def origins(self, target: str) -> Sequence[MomentType | ValueOrigin]:
+        """What each type of a polarity, or each proposed value of a facet, takes in."""
+        if is_polarity(target):
+            return self.types(target)
+        return self.required_facet(target).origins
+
+    def former(self, target: str) -> tuple[Former, ...]:
+        """The types or values of `target` that are no more."""
+        if is_polarity(target):
+            return self.former_friction if target == "friction" else self.former_delight
+        return self.required_facet(target).former
+
+    def required_facet(self, name: str) -> Facet:
+        """The facet of that name. Raises ConfigError where there is none."""
+        facet = self.facet(name)
         if facet is None:
-            raise ConfigError(f"facet schema version {self.version}: it has no facet {target}")
-        return facet.values
+            raise ConfigError(f"facet schema version {self.version}: it has no facet {name}")
+        return facet
+
+
+def is_polarity(target: str) -> TypeGuard[Polarity]:
+    """Whether a target of proposals is the types of a polarity; else it is a facet."""
+    return target in ("friction", "delight")
 
 
 def load_seed_schema() -> FacetSchema:
@@ -121,54 +202,15 @@ def parse_schema(document: Mapping[str, Any], *, where: str = "facet schema") ->
     try:
         return FacetSchema.model_validate(document)
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}: {place + ': ' if place else ''}{message}") from error
+        raise ConfigError(f"{where}: {first_problem(error)}") from error
 
 
-def apply_proposal(schema: FacetSchema, proposal: Proposal) -> FacetSchema:
-    """The next version, with the proposal carried out. Raises ConfigError where it cannot be."""
-    _check_applicable(schema, proposal)
-    version = schema.version + 1
-    if proposal.target == "friction" or proposal.target == "delight":
-        types: tuple[MomentType, ...] = getattr(schema, proposal.target)
-        changes: dict[str, Any] = {proposal.target: _changed_types(types, proposal, version)}
-    else:
-        changes = {
-            "facets": tuple(
-                _changed_facet(facet, proposal, version) if facet.name == proposal.target else facet
-                for facet in schema.facets
-            )
-        }
-    return parse_schema(
-        {**schema.model_dump(), **_dumped(changes), "version": version},
-        where=f"proposal {proposal.proposal_id}",
-    )
-
-
-class SchemaChange(NamedTuple):
-    """One difference between two versions; `before` or `after` is None where there is none."""
-
-    target: str
-    """`facet`, `friction`, `delight`, or the name of the facet whose value it is."""
-    name: str
-    kind: Literal["added", "removed", "changed"]
-    before: str | None
-    after: str | None
-
-
-def diff_schemas(before: FacetSchema, after: FacetSchema) -> list[SchemaChange]:
-    """What `after` has, lacks or defines otherwise, by target in the order of the schema."""
-    changes: list[SchemaChange] = []
-    for target in ("friction", "delight"):
-        changes += _differences(target, _type_texts(before, target), _type_texts(after, target))
-    changes += _differences("facet", _facet_texts(before), _facet_texts(after))
-    for facet in after.facets:
-        earlier = before.facet(facet.name)
-        if earlier is not None:
-            changes += _differences(facet.name, _value_texts(earlier), _value_texts(facet))
-    return changes
+def first_problem(error: ValidationError) -> str:
+    """Where a document is wrong and how, in one line."""
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{place + ': ' if place else ''}{message}"
 
 
 def _refuse_repeats(what: str, names: Iterable[str]) -> None:
@@ -179,79 +221,14 @@ def _refuse_repeats(what: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def _check_applicable(schema: FacetSchema, proposal: Proposal) -> None:
-    is_moment = proposal.target in ("friction", "delight")
-    known = schema.known_values(proposal.target)
-    where = f"proposal {proposal.proposal_id}: {proposal.target}"
-    if not is_moment and not known:
-        raise ConfigError(f"{where} has no closed values")
-    if proposal.kind == "retire":
-        if proposal.name not in known or proposal.name == OTHER:
-            raise ConfigError(f"{where} has no {proposal.name} that could be retired")
-        return
-    if (proposal.kind == "new_type") != is_moment:
-        raise ConfigError(f"{where} cannot take a {proposal.kind}")
-    if not _NAME.fullmatch(proposal.name):
-        raise ConfigError(f"{where}: {proposal.name!r} is not a lower-case name")
-    if proposal.name in known:
-        raise ConfigError(f"{where} has {proposal.name} already")
+def _refuse_strangers(what: str, names: Iterable[str], values: Sequence[str]) -> None:
+    unknown = sorted(set(names) - set(values))
+    if unknown:
+        raise ValueError(f"{what} {unknown[0]}, which is not a value")
 
 
-def _changed_types(
-    types: tuple[MomentType, ...], proposal: Proposal, version: int
-) -> tuple[MomentType, ...]:
-    if proposal.kind == "retire":
-        return tuple(kept for kept in types if kept.name != proposal.name)
-    added = MomentType(name=proposal.name, definition=proposal.definition, since=version)
-    # `other` stays last: it is what remains after all the named types.
-    named = tuple(kept for kept in types if kept.name != OTHER)
-    return (*named, added, *(kept for kept in types if kept.name == OTHER))
-
-
-def _changed_facet(facet: Facet, proposal: Proposal, version: int) -> Facet:
-    if proposal.kind == "retire":
-        values = tuple(value for value in facet.values if value != proposal.name)
-        definitions = {k: v for k, v in facet.value_definitions.items() if k in values}
-    else:
-        named = tuple(value for value in facet.values if value != OTHER)
-        values = (*named, proposal.name, *(value for value in facet.values if value == OTHER))
-        definitions = {**facet.value_definitions, proposal.name: proposal.definition}
-    return facet.model_copy(
-        update={"values": values, "value_definitions": definitions, "since": version}
-    )
-
-
-def _dumped(changes: Mapping[str, tuple[BaseModel, ...]]) -> dict[str, Any]:
-    return {key: [part.model_dump() for part in parts] for key, parts in changes.items()}
-
-
-def _type_texts(schema: FacetSchema, polarity: str) -> dict[str, str]:
-    types = schema.friction if polarity == "friction" else schema.delight
-    return {moment_type.name: moment_type.definition for moment_type in types}
-
-
-def _facet_texts(schema: FacetSchema) -> dict[str, str]:
-    return {
-        facet.name: " ".join(filter(None, (facet.type, facet.rule, facet.definition)))
-        for facet in schema.facets
-    }
-
-
-def _value_texts(facet: Facet) -> dict[str, str]:
-    return {value: facet.value_definitions.get(value, "") for value in facet.values}
-
-
-def _differences(
-    target: str, before: Mapping[str, str], after: Mapping[str, str]
-) -> list[SchemaChange]:
-    changes = [
-        SchemaChange(target, name, "removed", text, None)
-        for name, text in before.items()
-        if name not in after
-    ]
-    for name, text in after.items():
-        if name not in before:
-            changes.append(SchemaChange(target, name, "added", None, text))
-        elif before[name] != text:
-            changes.append(SchemaChange(target, name, "changed", before[name], text))
-    return changes
+def _refuse_idle_prototypes(
+    what: str, takes: Sequence[str], prototypes: Sequence[Prototype]
+) -> None:
+    if prototypes and not takes:
+        raise ValueError(f"{what}: it has a prototype and takes nothing in")

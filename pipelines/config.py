@@ -79,6 +79,28 @@ class EmbeddingConfig(_Section):
     model_dir: Path | None = None
 
 
+class FacetsConfig(_Section):
+    """How many older sessions a run reads for what a new version of the schema asks of them."""
+
+    backfill_sessions: int | None = Field(default=None, gt=0)
+    """At most so many; the newest first, the others in later runs."""
+    backfill_seconds: float | None = Field(default=60.0, gt=0, allow_inf_nan=False)
+    """None begun after so long."""
+
+
+class EvolutionConfig(_Section):
+    """Which proposals become a part of the schema without a person."""
+
+    auto_accept: bool = False
+    """Never below the floors of `[thresholds]`, and none that has a figure not measured."""
+    min_sessions: int = Field(default=20, ge=1)
+    min_users: int = Field(default=1, ge=1)
+    min_stability: float = Field(default=0.8, ge=0, le=1)
+    """Mean Jaccard similarity over resamples."""
+    min_gain: float = Field(default=0.05, ge=0, le=1)
+    """On sessions held out."""
+
+
 class ThresholdsConfig(_Section):
     """When a rise in friction is a breach."""
 
@@ -121,6 +143,8 @@ class Config(_Section):
     select: SelectConfig = SelectConfig()
     judge: JudgeConfig = JudgeConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
+    facets: FacetsConfig = FacetsConfig()
+    evolution: EvolutionConfig = EvolutionConfig()
     thresholds: ThresholdsConfig = ThresholdsConfig()
     target: TargetConfig = TargetConfig()
     forge: ForgeConfig = ForgeConfig()

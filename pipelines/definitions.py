@@ -75,9 +75,13 @@ _ASSETS = [
     _stage_asset(loop.judgements, "verdicts", ["sessions"]),
     _stage_asset(loop.moments, "verdicts", ["judgements"]),
     _stage_asset(loop.embeddings, "facets", ["moments"]),
-    _stage_asset(loop.clusters, "facets", ["embeddings"]),
-    _stage_asset(loop.facets, "facets", ["clusters"]),
-    _stage_asset(loop.breaches, "repair", ["moments"]),
+    _stage_asset(loop.decisions, "facets", ["embeddings"]),
+    _stage_asset(loop.types, "facets", ["decisions"]),
+    _stage_asset(loop.clusters, "facets", ["types"]),
+    _stage_asset(loop.acceptance, "facets", ["clusters"]),
+    _stage_asset(loop.facets, "facets", ["acceptance"]),
+    # A breach is one of a type of the schema, not of the judge.
+    _stage_asset(loop.breaches, "repair", ["acceptance"]),
     _stage_asset(loop.patch_tasks, "repair", ["breaches"]),
     _stage_asset(loop.snapshot, "published", ["facets", "patch_tasks"]),
     # Last, so that a model that cannot be had keeps nothing of the rules from being published.

@@ -79,6 +79,20 @@ def embeddings(context: Context) -> Mapping[str, int]:
     return embed_texts(context)
 
 
+def decisions(context: Context) -> Mapping[str, int]:
+    """What was decided on proposals in a dashboard, carried out."""
+    from pipelines.schema_inbox import apply_inbox
+
+    return apply_inbox(context)
+
+
+def types(context: Context) -> Mapping[str, int]:
+    """What the current schema calls each moment."""
+    from pipelines.stages.types import resolve_moment_types
+
+    return resolve_moment_types(context)
+
+
 def clusters(context: Context) -> Mapping[str, int]:
     """Clusters of moment descriptions and session summaries, and proposals for the schema."""
     from pipelines.stages.clusters import cluster_items
@@ -86,11 +100,24 @@ def clusters(context: Context) -> Mapping[str, int]:
     return cluster_items(context)
 
 
+def acceptance(context: Context) -> Mapping[str, int]:
+    """Proposals that pass the floors of `[evolution]`, where it accepts without a person."""
+    from pipelines.schema_acceptance import auto_accept
+
+    with context.warehouse() as connection:
+        accepted = auto_accept(connection, context.config, context.clock())
+    return {"accepted": len(accepted), "relabelled": sum(one.moments for one in accepted.values())}
+
+
 def facets(context: Context) -> Mapping[str, int]:
     """Facet values of the current schema."""
     from pipelines.stages.facets import fill_facets
 
     return fill_facets(context)
+
+
+EVOLUTION = (embeddings, decisions, types, clusters, acceptance, facets)
+"""What `signals evolve` does, in its order."""
 
 
 def breaches(context: Context) -> Mapping[str, int]:

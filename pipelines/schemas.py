@@ -1,20 +1,45 @@
-"""Versions of the facet schema in the warehouse, and decisions on proposals."""
+"""Versions of the facet schema in the warehouse; `pipelines.schema_decisions` makes them."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 import duckdb
 import orjson
+import polars as pl
 
 from agent_core.errors import BadInputError
-from facets.proposal import Proposal
-from facets.schema import FacetSchema, apply_proposal, load_seed_schema, parse_schema
-from pipelines.warehouse import transaction
+from facets.schema import FacetSchema, load_seed_schema, parse_schema
+from facets.schema_diff import diff_schemas
+from pipelines.warehouse import query
+
+CHANGES_SCHEMA: dict[str, pl.DataType] = {
+    "version": pl.Int64(),
+    "created_at": pl.Datetime("us", "UTC"),
+    "target": pl.String(),
+    "name": pl.String(),
+    "change": pl.String(),
+    "in_force": pl.Boolean(),
+}
+"""Of `schema_changes`."""
+
+
+class StoredVersion(NamedTuple):
+    """A version as the warehouse keeps it."""
+
+    schema: FacetSchema
+    origin: str
+    """seed, or the proposal it was made by in words."""
+    proposal_id: str | None
+    base: int | None
+    """The version that the proposal was applied to; None: the first."""
+    created_at: datetime
+    is_current: bool
 
 
 def ensure_schema(connection: duckdb.DuckDBPyConnection, now: datetime) -> FacetSchema:
     """The current schema; the seed becomes version 1 where the warehouse has none."""
     if not connection.execute("SELECT 1 FROM facet_schemas LIMIT 1").fetchall():
-        _store(connection, load_seed_schema(), "seed", now)
+        store_version(connection, load_seed_schema(), "seed", now)
     return current_schema(connection)
 
 
@@ -26,70 +51,83 @@ def current_schema(connection: duckdb.DuckDBPyConnection) -> FacetSchema:
 
 def schema_version(connection: duckdb.DuckDBPyConnection, version: int) -> FacetSchema:
     """A stored version. Raises BadInputError naming those there are."""
-    rows = connection.execute(
-        "SELECT version, schema FROM facet_schemas ORDER BY version"
-    ).fetchall()
-    stored = {number: document for number, document in rows}
+    stored = {known.schema.version: known.schema for known in stored_versions(connection)}
     if version not in stored:
-        known = ", ".join(str(number) for number in stored) or "none: run signals evolve first"
+        known = ", ".join(map(str, stored)) or "none: run signals evolve first"
         raise BadInputError(f"schema version {version}: not there; stored are {known}")
-    return parse_schema(orjson.loads(stored[version]))
+    return stored[version]
 
 
-def accept_proposal(connection: duckdb.DuckDBPyConnection, proposal_id: str, now: datetime) -> int:
-    """Make the schema with an open proposal applied the current one; its version.
-
-    Raises BadInputError where the proposal is not open, ConfigError where it does not apply.
-    """
-    proposal = _open_proposal(connection, proposal_id)
-    newest = connection.execute("SELECT max(version) FROM facet_schemas").fetchall()[0][0]
-    base = current_schema(connection)
-    schema = apply_proposal(base.model_copy(update={"version": newest or base.version}), proposal)
-    with transaction(connection):
-        _store(connection, schema, f"proposal {proposal_id}", now)
-        _decide(connection, proposal_id, "accepted", now)
-    return schema.version
-
-
-def reject_proposal(connection: duckdb.DuckDBPyConnection, proposal_id: str, now: datetime) -> None:
-    """Close an open proposal. Raises BadInputError where it is not open."""
-    _open_proposal(connection, proposal_id)
-    _decide(connection, proposal_id, "rejected", now)
-
-
-def roll_back(connection: duckdb.DuckDBPyConnection, version: int) -> None:
-    """Make a stored version the current one. Raises BadInputError where it is not stored."""
-    schema_version(connection, version)
-    connection.execute("UPDATE facet_schemas SET current = (version = ?)", [version])
-
-
-def _open_proposal(connection: duckdb.DuckDBPyConnection, proposal_id: str) -> Proposal:
+def stored_versions(connection: duckdb.DuckDBPyConnection) -> list[StoredVersion]:
+    """All versions, the first one first."""
     rows = connection.execute(
-        "SELECT proposal_id, kind, target, name, definition FROM schema_proposals "
-        "WHERE status = 'open' ORDER BY proposal_id"
+        "SELECT version, schema, origin, proposal_id, base, created_at, current "
+        "FROM facet_schemas ORDER BY version"
     ).fetchall()
-    for row in rows:
-        if row[0] == proposal_id:
-            return Proposal(*row)
-    known = ", ".join(row[0] for row in rows) or "none"
-    raise BadInputError(f"{proposal_id}: no open proposal of that id; open are: {known}")
+    return [
+        StoredVersion(
+            parse_schema(orjson.loads(document)),
+            origin,
+            proposal_id,
+            # What was stored before bases were is a version made from the one before it.
+            base if base is not None or version == 1 else version - 1,
+            created_at,
+            current,
+        )
+        for version, document, origin, proposal_id, base, created_at, current in rows
+    ]
 
 
-def _store(
-    connection: duckdb.DuckDBPyConnection, schema: FacetSchema, origin: str, now: datetime
+def versions_in_force(versions: list[StoredVersion]) -> list[StoredVersion]:
+    """The current version and those it was made from, the first one first."""
+    by_number = {known.schema.version: known for known in versions}
+    line: list[StoredVersion] = []
+    following = next((known for known in versions if known.is_current), None)
+    while following is not None:
+        line.append(following)
+        following = by_number.get(following.base) if following.base is not None else None
+    return line[::-1]
+
+
+def schema_changes(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """What each version changed against the one it was made from (CHANGES_SCHEMA), for charts.
+
+    `target` is friction, delight, facet or a facet's name, `change` added, removed or changed;
+    `in_force` says whether the current schema still has the change. The seed changes nothing.
+    """
+    versions = stored_versions(connection)
+    by_number = {known.schema.version: known.schema for known in versions}
+    in_force = {known.schema.version for known in versions_in_force(versions)}
+    rows = [
+        (known.schema.version, known.created_at, change.target, change.name, change.kind,
+         known.schema.version in in_force)
+        for known in versions
+        if known.base in by_number
+        for change in diff_schemas(by_number[known.base], known.schema)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=CHANGES_SCHEMA, orient="row")
+
+
+def store_version(
+    connection: duckdb.DuckDBPyConnection,
+    schema: FacetSchema,
+    origin: str,
+    now: datetime,
+    *,
+    proposal_id: str | None = None,
+    base: int | None = None,
 ) -> None:
+    """Keep a new version and make it the current one."""
     document = orjson.dumps(schema.model_dump(mode="json")).decode()
     connection.execute("UPDATE facet_schemas SET current = false WHERE current")
     connection.execute(
-        "INSERT INTO facet_schemas VALUES (?, ?, ?, ?, true)",
-        [schema.version, document, origin, now],
+        "INSERT INTO facet_schemas (version, schema, origin, created_at, current, proposal_id, "
+        "base) VALUES (?, ?, ?, ?, true, ?, ?)",
+        [schema.version, document, origin, now, proposal_id, base],
     )
 
 
-def _decide(
-    connection: duckdb.DuckDBPyConnection, proposal_id: str, status: str, now: datetime
-) -> None:
-    connection.execute(
-        "UPDATE schema_proposals SET status = ?, decided_at = ? WHERE proposal_id = ?",
-        [status, now, proposal_id],
-    )
+def newest_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """The highest number that a version has."""
+    found = query(connection, "SELECT coalesce(max(version), 1) AS newest FROM facet_schemas")
+    return int(found["newest"][0])

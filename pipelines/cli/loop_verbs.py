@@ -106,7 +106,8 @@ def judge(
         try:
             counts = by(given, prepared, limit, budget_tokens, yes=yes)
         except ModelError:
-            loop.run_stages(prepared, loop.moments)  # of the verdicts that came before it
+            # Of the verdicts that came before it.
+            loop.run_stages(prepared, loop.moments, loop.types)
             raise
     elif budget_tokens is not None or batch:
         raise BadInputError(
@@ -117,7 +118,7 @@ def judge(
         counts = _judge_by_rules(prepared, limit)
     if name != "rules":
         _say_what_is_open(given, prepared)
-    loop.run_stages(prepared, loop.moments)
+    loop.run_stages(prepared, loop.moments, loop.types)
     given.print({"judged": 0, **counts})
     if counts.get("judged"):
         given.say("Reports and dashboards show it once signals run has published it")
@@ -212,9 +213,15 @@ def _say_what_is_open(given: Options, prepared: "Context") -> None:
 def evolve(context: typer.Context) -> None:
     """Embed, cluster, fill facets and propose what the schema has no name for."""
     from pipelines import loop
+    from pipelines.runs import failure_of
+    from pipelines.schema_inbox import INBOX_STAGE
 
     given = options(context)
-    counts = loop.run_stages(given.context("evolve"), loop.embeddings, loop.clusters, loop.facets)
+    prepared = given.context("evolve")
+    counts = loop.run_stages(prepared, *loop.EVOLUTION)
+    refused = failure_of(prepared, INBOX_STAGE)
+    if refused is not None:
+        given.say(f"Set aside in inbox/refused: {refused}")
     given.print({f"{stage}: {key}": n for stage, of in counts.items() for key, n in of.items()})
 
 

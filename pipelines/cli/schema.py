@@ -1,41 +1,68 @@
-"""Verbs of the facet schema: show, diff, accept, reject, rollback."""
+"""Verbs of the facet schema: show, proposals, diff, accept, reject, rollback, history."""
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.options import options
+from pipelines.cli.options import Options, options
 
 if TYPE_CHECKING:
-    from facets.schema import FacetSchema
+    from pipelines.schema_decisions import Decided
+    from pipelines.schema_proposals import StoredProposal
 
-_PROPOSAL = typer.Argument(help="A proposal's id, see `signals report`.")
+_PROPOSAL = typer.Argument(help="A proposal's id, see `signals schema proposals`.")
+_HOW = "signals schema accept ID, or reject ID"
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     group = typer.Typer(help="The schema of facets and its history.", no_args_is_help=True)
-    for verb in (show, diff, accept, reject, rollback):
+    for verb in (show, proposals, diff, accept, reject, rollback, history):
         group.command()(verb)
     app.add_typer(group, name="schema")
 
 
 def show(context: typer.Context) -> None:
-    """The current schema."""
+    """The current schema: definitions, where values come from, and what is proposed."""
+    from pipelines.schema_proposals import stored_proposals
+    from pipelines.schema_text import proposal_lines, schema_lines
     from pipelines.schemas import current_schema
+    from pipelines.stages.facet_values import missing_log_values
 
     given = options(context)
     with given.context("schema show").warehouse() as connection:
         schema = current_schema(connection)
-    given.print(schema.model_dump(mode="json"), lambda: _as_text(schema))
+        waiting = [one for one in stored_proposals(connection) if one.status == "open"]
+        missing = missing_log_values(connection, schema)
+    pending = missing.filter(~missing["is_new"]).height
+
+    def text() -> str:
+        lines = [f"schema version {schema.version}", *schema_lines(schema)]
+        lines.append(f"open proposals: {len(waiting)}{f' ({_HOW})' if waiting else ''}")
+        lines += [f"  {line}" for one in waiting for line in proposal_lines(one)]
+        if pending:
+            lines.append(f"{pending} older sessions are still to be read for this version")
+        return "\n".join(lines)
+
+    document = schema.model_dump(mode="json")
+    given.print(
+        {**document, "proposals": [_row(one) for one in waiting], "pending_sessions": pending}, text
+    )
 
 
-def _as_text(schema: "FacetSchema") -> str:
-    lines = [f"schema version {schema.version}"]
-    for polarity in ("friction", "delight"):
-        lines.append(f"{polarity}: {', '.join(schema.known_values(polarity))}")
-    lines += [f"{facet.name} ({facet.type}): {facet.definition}" for facet in schema.facets]
-    return "\n".join(lines)
+def proposals(context: typer.Context) -> None:
+    """Every proposal with its evidence and what became of it, the open ones first."""
+    from pipelines.schema_proposals import stored_proposals
+    from pipelines.schema_text import proposal_lines
+
+    given = options(context)
+    with given.context("schema proposals").warehouse() as connection:
+        known = stored_proposals(connection)
+    given.print(
+        [_row(one) for one in known],
+        lambda: "\n".join(line for one in known for line in proposal_lines(one)) or "no proposals",
+    )
 
 
 def diff(
@@ -44,7 +71,8 @@ def diff(
     after: Annotated[int, typer.Argument(help="A version.")],
 ) -> None:
     """What changed between two versions."""
-    from facets.schema import diff_schemas
+    from facets.schema_diff import diff_schemas
+    from pipelines.schema_text import change_lines
     from pipelines.schemas import schema_version
 
     given = options(context)
@@ -54,39 +82,93 @@ def diff(
         )
     given.print(
         [change._asdict() for change in changes],
-        lambda: (
-            "\n".join(f"{c.kind:<8} {c.target:<12} {c.name}" for c in changes) or "no difference"
-        ),
+        lambda: "\n".join(change_lines(changes)) or "no difference",
     )
 
 
 def accept(context: typer.Context, proposal_id: Annotated[str, _PROPOSAL]) -> None:
     """Take a proposal into the next version of the schema."""
-    from pipelines.schemas import accept_proposal
+    from pipelines.schema_decisions import accept_proposal
 
-    prepared = options(context).context("schema accept")
+    given = options(context)
+    prepared = given.context("schema accept")
     with prepared.warehouse() as connection:
-        version = accept_proposal(connection, proposal_id, prepared.clock())
-    print(f"{proposal_id}: accepted; the schema is now version {version}")
+        decided = accept_proposal(connection, proposal_id, prepared.config, prepared.clock())
+    headline = f"{proposal_id}: accepted; the schema is now version {decided.version}"
+    _print_decided(given, decided, headline, proposal_id)
 
 
 def reject(context: typer.Context, proposal_id: Annotated[str, _PROPOSAL]) -> None:
     """Turn a proposal down; it is not made again."""
-    from pipelines.schemas import reject_proposal
+    from pipelines.schema_decisions import reject_proposal
 
-    prepared = options(context).context("schema reject")
+    given = options(context)
+    prepared = given.context("schema reject")
     with prepared.warehouse() as connection:
         reject_proposal(connection, proposal_id, prepared.clock())
-    print(f"{proposal_id}: rejected")
+    given.print(
+        {"proposal_id": proposal_id, "status": "rejected"}, lambda: f"{proposal_id}: rejected"
+    )
 
 
 def rollback(
     context: typer.Context, version: Annotated[int, typer.Argument(help="An earlier version.")]
 ) -> None:
     """Make an earlier version the current one; nothing is deleted."""
-    from pipelines.schemas import roll_back
+    from pipelines.schema_decisions import roll_back
 
-    prepared = options(context).context("schema rollback")
+    given = options(context)
+    prepared = given.context("schema rollback")
     with prepared.warehouse() as connection:
-        roll_back(connection, version)
-    print(f"the schema is version {version} again")
+        decided = roll_back(connection, version, prepared.config, prepared.clock())
+    _print_decided(given, decided, f"the schema is version {version} again", None)
+
+
+def history(context: typer.Context) -> None:
+    """Every version, and everything that was decided, in its order."""
+    from pipelines.schema_text import decision_lines, history_lines
+    from pipelines.schemas import stored_versions, versions_in_force
+    from pipelines.warehouse import query
+
+    given = options(context)
+    with given.context("schema history").warehouse() as connection:
+        versions = stored_versions(connection)
+        decisions = query(connection, "FROM schema_decisions ORDER BY number").to_dicts()
+    in_force = [known.schema.version for known in versions_in_force(versions)]
+    rows = [
+        {**known._asdict(), "schema": None, "version": known.schema.version,
+         "in_force": known.schema.version in in_force}
+        for known in versions
+    ]  # fmt: skip
+    given.print(
+        {"versions": [_without(row, "schema") for row in rows], "decisions": decisions},
+        lambda: (
+            "\n".join([*history_lines(versions, in_force), *decision_lines(decisions)])
+            or "nothing yet: run signals evolve first"
+        ),
+    )
+
+
+def _row(stored: "StoredProposal") -> dict[str, Any]:
+    proposal = stored.proposal
+    prototype = proposal.prototype.model_dump(mode="json") if proposal.prototype else None
+    return {
+        **asdict(proposal), "prototype": prototype, "status": stored.status,
+        "created_at": stored.created_at, "decided_at": stored.decided_at,
+    }  # fmt: skip
+
+
+def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != key}
+
+
+def _print_decided(
+    given: Options, decided: "Decided", headline: str, proposal_id: str | None
+) -> None:
+    from pipelines.schema_text import decided_lines
+
+    changes = [change._asdict() for change in decided.changes]
+    given.print(
+        {**decided._asdict(), "changes": changes, "proposal_id": proposal_id},
+        lambda: "\n".join([headline, *decided_lines(decided)]),
+    )

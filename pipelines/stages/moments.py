@@ -19,11 +19,12 @@ WHERE current <> (judgement_id IN (FROM chosen));
 DELETE FROM moments WHERE judgement_id NOT IN (FROM chosen);
 """
 
+# `type` begins as what the judge said; the stage `types` makes it what the schema calls it.
 _INSERT = """
 INSERT INTO moments BY NAME
 SELECT md5(concat_ws('|', judgement_id, moment.source_ref, moment.polarity, moment.type,
                      moment.tool, moment.error_class)) AS moment_id,
-       judgement_id, session_key, unnest(moment)
+       judgement_id, session_key, moment.type AS judged_type, unnest(moment)
 FROM (
     SELECT judgement_id, session_key, unnest(from_json(moments, '[{
         "source_ref": "VARCHAR", "turn_ref": "VARCHAR", "polarity": "VARCHAR", "type": "VARCHAR",

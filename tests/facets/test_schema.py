@@ -6,16 +6,11 @@ from typing import Any
 import pytest
 
 from agent_core.errors import ConfigError
-from facets.log_rules import LOG_RULES
+from facets.log_rules import SEED_RULES
 from facets.proposal import Proposal, ProposalKind, proposal_id
-from facets.schema import (
-    SchemaChange,
-    apply_proposal,
-    diff_schemas,
-    load_schema,
-    load_seed_schema,
-    parse_schema,
-)
+from facets.schema import load_schema, load_seed_schema, parse_schema
+from facets.schema_change import apply_proposal
+from facets.schema_diff import SchemaChange, diff_schemas
 
 SEED = load_seed_schema()
 
@@ -42,6 +37,7 @@ def test_seed_has_the_facets_and_types_of_version_one() -> None:
         ("interrupts", "count", "log"),
         ("compactions", "count", "log"),
         ("autonomous", "boolean", "log"),
+        ("missing_capabilities", "list", "distance"),
     ]
     assert SEED.known_values("outcome") == ("success", "partial", "abandoned", "unclear")
     assert SEED.known_values("friction") == (
@@ -63,7 +59,7 @@ def test_seed_has_the_facets_and_types_of_version_one() -> None:
         "learning_moment",
         "other",
     )
-    assert {facet.rule for facet in SEED.facets if facet.rule} == set(LOG_RULES)
+    assert {facet.rule for facet in SEED.facets if facet.rule} == set(SEED_RULES)
 
 
 def test_a_schema_survives_its_document() -> None:
@@ -77,7 +73,7 @@ def test_a_schema_survives_its_document() -> None:
         (_document(type="count", values=["a"]), "values belong to category"),
         (_document(values=["a", "a"]), "facet mood: value a stands there twice"),
         (_document(values=["a"], provenance="log"), "a log facet has a rule"),
-        (_document(values=["a"], rule="turns"), "a judge's has none"),
+        (_document(values=["a"], rule="turns"), "a log facet has a rule, any other has none"),
         (_document(type="count", provenance="log", rule="sighs"), "there is no rule sighs"),
         (_document(values=["a"], value_definitions={"b": "x"}), "defines b, which is not a value"),
         (_document(values=["a"], colour="red"), "Extra inputs are not permitted"),
@@ -130,7 +126,7 @@ def test_an_accepted_value_says_since_when() -> None:
     schema = apply_proposal(SEED, _proposal("new_value", "intent", "migration"))
     facet = schema.facet("intent")
     assert facet is not None
-    assert (facet.since, facet.values[-2:]) == (2, ("migration", "other"))
+    assert (facet.since, facet.values[-3:]) == (2, ("migration", "other", "unclear"))
     assert diff_schemas(SEED, schema) == [
         SchemaChange("intent", "migration", "added", None, "Such as: the goal moved.")
     ]
@@ -179,8 +175,11 @@ def test_a_changed_definition_is_a_difference() -> None:
     ]
 
 
-def test_a_finding_keeps_its_id_whatever_the_order_of_its_terms() -> None:
-    assert proposal_id("new_type", "friction", ["a", "b"]) == proposal_id(
-        "new_type", "friction", ["b", "a"]
-    )
-    assert proposal_id("new_type", "friction", ["a"]) != proposal_id("new_type", "delight", ["a"])
+def test_a_finding_keeps_its_id_and_shares_it_with_no_other() -> None:
+    made = proposal_id("new_type", "friction", "a b")
+    assert made == proposal_id("new_type", "friction", "a b")
+    assert made not in {
+        proposal_id("new_type", "delight", "a b"),
+        proposal_id("split", "friction", "a b"),
+        proposal_id("new_type", "friction", "a"),
+    }

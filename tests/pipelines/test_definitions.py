@@ -21,8 +21,10 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 _STAGES = [
+    "acceptance",
     "breaches",
     "clusters",
+    "decisions",
     "embeddings",
     "facets",
     "ingest",
@@ -32,6 +34,7 @@ _STAGES = [
     "patch_tasks",
     "sessions",
     "snapshot",
+    "types",
 ]
 
 
@@ -84,9 +87,12 @@ def test_the_graph_is_the_way_of_the_data() -> None:
         "judgements": ["sessions"],
         "moments": ["judgements"],
         "embeddings": ["moments"],
-        "clusters": ["embeddings"],
-        "facets": ["clusters"],
-        "breaches": ["moments"],
+        "decisions": ["embeddings"],
+        "types": ["decisions"],
+        "clusters": ["types"],
+        "acceptance": ["clusters"],
+        "facets": ["acceptance"],
+        "breaches": ["acceptance"],
         "patch_tasks": ["breaches"],
         "snapshot": ["facets", "patch_tasks"],
         "model_verdicts": ["snapshot"],

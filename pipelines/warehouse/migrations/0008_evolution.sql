@@ -10,6 +10,21 @@ ALTER TABLE schema_proposals ADD COLUMN facet JSON;       -- new_facet: the face
 ALTER TABLE schema_proposals ADD COLUMN cluster_id VARCHAR;
 ALTER TABLE schema_proposals ADD COLUMN run_id VARCHAR;   -- the run that last found it
 
+ALTER TABLE facet_schemas ADD COLUMN base BIGINT;           -- the version it was made from; null: the one before
+ALTER TABLE facet_schemas ADD COLUMN proposal_id VARCHAR;   -- that it was made by; null: see origin
+
+CREATE TABLE schema_decisions (       -- everything that was decided on the schema, in its order
+    number BIGINT PRIMARY KEY,
+    decided_at TIMESTAMPTZ NOT NULL,
+    decision VARCHAR NOT NULL,        -- accept, reject, rollback; left_open: not accepted by itself
+    proposal_id VARCHAR,              -- null: a rollback
+    version BIGINT NOT NULL,          -- in force after it
+    decided_by VARCHAR NOT NULL,      -- command, inbox, auto
+    reason VARCHAR NOT NULL,
+    moments BIGINT NOT NULL,          -- that it gave another type
+    sessions BIGINT NOT NULL          -- whose moments or facet values it changed
+);
+
 ALTER TABLE clusters ADD COLUMN cluster_id VARCHAR;       -- the same from run to run
 ALTER TABLE clusters ADD COLUMN parent BIGINT;            -- cluster of the level above; null: none
 ALTER TABLE clusters ADD COLUMN definition VARCHAR;

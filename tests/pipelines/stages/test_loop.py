@@ -7,28 +7,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
-from agent_core.errors import BadInputError
 from pipelines import loop
 from pipelines.config import Config, ThresholdsConfig
 from pipelines.context import Context, new_run_id
 from pipelines.home import Home
-from pipelines.schemas import accept_proposal, current_schema, roll_back, schema_version
+from pipelines.schemas import current_schema
 from pipelines.stages.ingest import ingest
 from pipelines.stages.provenance import UNVERIFIED, register_core_logs
 from pipelines.tasks import list_tasks, move_task
-from pipelines.warehouse import query, replace_rows
+from pipelines.warehouse import query
 from tests.pipelines.conftest import NOW
 
 _STAGES = (
     loop.sessions,
     loop.judgements,
     loop.moments,
-    loop.embeddings,
-    loop.clusters,
-    loop.facets,
+    *loop.EVOLUTION,
     loop.breaches,
     loop.patch_tasks,
     loop.snapshot,
@@ -104,7 +100,10 @@ def test_a_second_look_opens_nothing_and_moves_nothing(looped: Context) -> None:
         "opened": 0, "joined": 0, "cooling_down": 0, "without_target": 0
     }  # fmt: skip
     assert counts["embeddings"] == {"embedded": 0}
-    assert counts["facets"] == {"sessions_read": 0}
+    assert counts["types"]["relabelled"] == 0
+    assert counts["facets"] == {
+        "sessions_read": 0, "backfilled": 0, "pending": 0, "values_told": 0
+    }  # fmt: skip
     after = {name: _rows(looped, f"SELECT * FROM {name} ORDER BY ALL") for name in tables}
     assert after == before
 
@@ -184,27 +183,6 @@ def test_every_judged_session_has_every_facet(looped: Context) -> None:
     ]
     languages = "SELECT DISTINCT value FROM facet_values WHERE facet = 'programming_languages'"
     assert ('["python"]',) in _rows(looped, languages)
-
-
-def test_an_accepted_proposal_is_a_new_version_that_can_be_rolled_back(looped: Context) -> None:
-    copy = _copy(looped, "schema")
-    proposal = {
-        "proposal_id": "p1", "kind": "new_type", "target": "friction", "name": "lost_tabs",
-        "definition": "Tabs are lost.", "support": 9, "sessions": 8, "users": 3,
-        "stability": 0.9, "evidence": "{}", "status": "open", "created_at": NOW,
-    }  # fmt: skip
-    with copy.warehouse() as connection:
-        replace_rows(connection, "schema_proposals", pl.DataFrame([proposal]))
-        assert accept_proposal(connection, "p1", NOW) == 2
-        assert "lost_tabs" in current_schema(connection).known_values("friction")
-        with pytest.raises(BadInputError, match="no open proposal"):
-            accept_proposal(connection, "p1", NOW)
-    assert loop.facets(copy)["sessions_read"] == 54
-    with copy.warehouse() as connection:
-        roll_back(connection, 1)
-        assert current_schema(connection).version == 1
-        assert schema_version(connection, 2).version == 2
-    assert loop.facets(copy)["sessions_read"] == 0
 
 
 def _copy(context: Context, name: str) -> Context:

@@ -1,0 +1,156 @@
+"""The facet schema, its proposals and what was decided on them, in lines for a person."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from facets.proposal import Proposal, ProposalKind
+from facets.schema import Facet, FacetSchema
+from facets.schema_diff import SchemaChange, told_by
+from pipelines.schema_decisions import Decided
+from pipelines.schema_proposals import StoredProposal
+from pipelines.schemas import StoredVersion
+
+_KINDS: Mapping[ProposalKind, str] = {
+    "new_type": "a new type of",
+    "new_value": "a new value of",
+    "new_facet": "a new facet",
+    "split": "split off a part of",
+    "merge": "merge in",
+    "retire": "retire from",
+    "capability_gap": "a missing capability for",
+}
+_EXAMPLES = 3
+_SHOWN_APART = ("examples", "terms")
+
+
+def schema_lines(schema: FacetSchema) -> Iterator[str]:
+    """Every type and facet: definition, where its values come from, and since which version."""
+    for polarity in ("friction", "delight"):
+        yield polarity
+        for one in schema.types(polarity):
+            yield f"  {one.name}: {one.definition} [{_origin(one.provenance, one)}]"
+        yield from _former_lines(schema, polarity)
+    yield "facets"
+    for facet in schema.facets:
+        yield from _facet_lines(schema, facet)
+
+
+def proposal_lines(stored: StoredProposal) -> Iterator[str]:
+    """A proposal with its evidence."""
+    proposal = stored.proposal
+    decided = f" on {stored.decided_at:%Y-%m-%d}" if stored.decided_at else ""
+    yield f"{proposal.proposal_id}  {stored.status}{decided}: {_what(proposal)}"
+    if proposal.definition:
+        yield f"    {proposal.definition}"
+    yield f"    {_support(proposal)}"
+    if terms := proposal.evidence.get("terms"):
+        yield f"    terms: {', '.join(map(str, terms))}"
+    for example in list(proposal.evidence.get("examples", ()))[:_EXAMPLES]:
+        yield f"    such as: {example}"
+
+
+def decided_lines(decided: Decided) -> Iterator[str]:
+    """What a decision changed."""
+    yield from change_lines(decided.changes)
+    yield f"{decided.moments} moments have another type, {decided.sessions} sessions are concerned"
+    if decided.sessions_to_read:
+        yield (
+            f"{decided.sessions_to_read} older sessions are read for it by the next runs "
+            "(signals evolve, signals run), within [facets]"
+        )
+
+
+def change_lines(changes: Sequence[SchemaChange]) -> Iterator[str]:
+    """One line a difference."""
+    for change in changes:
+        text = change.before if change.kind == "removed" else change.after
+        yield f"{change.kind:<8} {change.target:<12} {change.name}: {text}"
+
+
+def history_lines(versions: Sequence[StoredVersion], in_force: Sequence[int]) -> Iterator[str]:
+    """One line a version."""
+    for known in versions:
+        number = known.schema.version
+        state = "current" if known.is_current else "" if number in in_force else "not in force"
+        made = f"{known.origin}{f', from version {known.base}' if known.base else ''}"
+        yield f"{number:>4}  {known.created_at:%Y-%m-%d %H:%M}  {made:<44} {state}".rstrip()
+
+
+def decision_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """One line a decision, as `schema_decisions` keeps it."""
+    for row in rows:
+        what = " ".join(filter(None, (row["decision"].replace("_", " "), row["proposal_id"])))
+        reason = f" ({row['reason']})" if row["reason"] else ""
+        yield (
+            f"{row['decided_at']:%Y-%m-%d %H:%M}  {what}, by {row['decided_by']}: version "
+            f"{row['version']}, {row['moments']} moments in {row['sessions']} sessions{reason}"
+        )
+
+
+def _origin(provenance: str, part: Any) -> str:
+    return ", ".join(filter(None, (told_by(part) or provenance, f"since version {part.since}")))
+
+
+def _facet_lines(schema: FacetSchema, facet: Facet) -> Iterator[str]:
+    source = f"rule {facet.rule}" if facet.rule else facet.provenance
+    yield (
+        f"  {facet.name} ({facet.type}): {facet.definition} [{source}, since version {facet.since}]"
+    )
+    proposed = {origin.name: origin for origin in facet.origins}
+    told = [value for value in facet.values if facet.value_definitions.get(value)]
+    for value in told:
+        origin = f" [{_origin('judge', proposed[value])}]" if value in proposed else ""
+        yield f"    {value}: {facet.value_definitions[value]}{origin}"
+    if others := [value for value in facet.values if value not in told]:
+        yield f"    {', '.join(others)}"
+    yield from _former_lines(schema, facet.name)
+
+
+def _former_lines(schema: FacetSchema, target: str) -> Iterator[str]:
+    for past in schema.former(target):
+        if past.became != past.name:
+            yield f"    no more: {past.name}, since version {past.until}; now {past.became}"
+
+
+def _what(proposal: Proposal) -> str:
+    parts = ", ".join(proposal.parts)
+    match proposal.kind:
+        case "merge":
+            return f"merge {parts} of {proposal.target} into {proposal.name}"
+        case "split":
+            return f"split {proposal.name} off {parts} of {proposal.target}"
+        case "retire":
+            return f"retire {proposal.name} from {proposal.target}"
+        case "new_facet":
+            return f"a new facet, {proposal.name}"
+        case kind:
+            return f"{_KINDS[kind]} {proposal.target}, {proposal.name}"
+
+
+def _support(proposal: Proposal) -> str:
+    stability = "not measured" if proposal.stability is None else f"{proposal.stability:.2f}"
+    figures = [
+        f"{proposal.support} items in {proposal.sessions} sessions of {proposal.users} users",
+        f"stability {stability}",
+    ]
+    figures += [
+        f"{name.replace('_', ' ')} {_figure(value)}"
+        for name, value in proposal.evidence.items()
+        if name not in _SHOWN_APART
+    ]
+    return "; ".join(figures)
+
+
+def _figure(value: Any) -> str:
+    """A number with three digits that count; an interval or list by its parts."""
+    if value is None:
+        return "not measured"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, list | tuple):
+        return (
+            " to ".join(map(_figure, value)) if len(value) == 2 else ", ".join(map(_figure, value))
+        )
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_figure(of)}" for name, of in value.items())
+    return str(value)
