@@ -5,16 +5,15 @@ once. Its denominator is the sessions in which such a moment could have been see
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import polars as pl
-from scipy.stats import binomtest
+
+from agent_core.proportions import wilson_interval
 
 ANY = "any"
 """The `type` of a row that counts sessions with a moment of whatever type."""
 AUTONOMOUS_FRICTION = "error_event"
 """The one friction type that applies to runs without a person."""
-CONFIDENCE = 0.95
 
 SESSIONS_SCHEMA: dict[str, pl.DataType] = {
     "session_key": pl.String(),
@@ -55,13 +54,6 @@ are in [0, 1], null where `sessions` is 0.
 """
 
 
-class Interval(NamedTuple):
-    """Bounds of a proportion, in [0, 1]."""
-
-    low: float
-    high: float
-
-
 def session_rates(
     sessions: pl.DataFrame,
     judgements: pl.DataFrame,
@@ -93,16 +85,6 @@ def eligible_sessions(sessions: pl.DataFrame, judgements: pl.DataFrame) -> pl.Da
     judged = judgements.filter(pl.col("current") & (pl.col("status") == "judged"))
     selected = sessions.filter(pl.col("exclusion").is_null())
     return selected.join(judged.select("session_key").unique(), on="session_key", how="semi")
-
-
-def wilson_interval(affected: int, sessions: int) -> Interval:
-    """The 95 % Wilson score interval of `affected` of `sessions` (more than 0).
-
-    Wilson and not the exact interval: with tens of sessions the exact one covers well over the
-    stated 95 % and would hide changes (Brown, Cai and DasGupta, 2001).
-    """
-    bounds = binomtest(affected, sessions).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(float(bounds.low), float(bounds.high))
 
 
 def _counting_moments(eligible: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:

@@ -9,13 +9,13 @@ method 10, on Wilson's intervals) lies above zero.
 """
 
 from dataclasses import dataclass, replace
-from math import sqrt
 
 import numpy as np
 import polars as pl
 from scipy.stats import false_discovery_control, fisher_exact
 
-from pipelines.rates import AUTONOMOUS_FRICTION, wilson_interval
+from agent_core.proportions import newcombe_interval, wilson_interval
+from pipelines.rates import AUTONOMOUS_FRICTION
 
 SESSION_SCHEMA = {
     "session_key": pl.String,
@@ -185,18 +185,6 @@ def _compare(
         p_value=float(fisher_exact(table, alternative="greater").pvalue),
         q_value=1.0,
         session_keys=frozenset(affected[0]["session_key"]),
-    )
-
-
-def newcombe_interval(hits: int, total: int, base: int, base_total: int) -> tuple[float, float]:
-    """95 % interval of the difference of two independent rates (Newcombe, 1998, method 10)."""
-    rate, base_rate = hits / total, base / base_total
-    low, high = wilson_interval(hits, total)
-    base_low, base_high = wilson_interval(base, base_total)
-    difference = rate - base_rate
-    return (
-        difference - sqrt((rate - low) ** 2 + (base_high - base_rate) ** 2),
-        difference + sqrt((high - rate) ** 2 + (base_rate - base_low) ** 2),
     )
 
 

@@ -11,7 +11,6 @@ from pipelines.rates import (
     SESSIONS_SCHEMA,
     eligible_sessions,
     session_rates,
-    wilson_interval,
 )
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
@@ -130,17 +129,3 @@ def test_without_eligible_sessions_the_rate_is_unknown_not_zero() -> None:
         ("delight", 0, 0, None, None),
     ]
     assert session_rates(SESSIONS, _judged(), MOMENTS, by=["day"]).rows() == []
-
-
-@pytest.mark.parametrize(
-    ("affected", "sessions", "low", "high"),
-    [
-        (0, 10, 0.0, 0.2775),
-        (5, 10, 0.2366, 0.7634),
-        (10, 10, 0.7225, 1.0),
-        (58, 100, 0.4821, 0.6720),
-    ],
-)
-def test_wilson_interval(affected: int, sessions: int, low: float, high: float) -> None:
-    interval = wilson_interval(affected, sessions)
-    assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)

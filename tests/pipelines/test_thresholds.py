@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from pipelines.thresholds import Floors, find_breaches, newcombe_interval
+from pipelines.thresholds import Floors, find_breaches
 
 _START = datetime(2026, 9, 1, tzinfo=UTC)
 _FLOORS = Floors(min_sessions=5, min_users=1, false_discovery_rate=0.05)
@@ -107,9 +107,3 @@ def test_friction_of_a_person_is_not_looked_for_in_autonomous_runs() -> None:
         sessions.with_columns(autonomous), _moments("2", 15, "correction"), _FLOORS
     )
     assert (tested.breaches, tested.patterns) == ((), 0)
-
-
-def test_newcombe_interval_agrees_with_the_published_example() -> None:
-    """Newcombe 1998, table II, 56/70 against 48/80: method 10 gives 0.0524 to 0.3339."""
-    low, high = newcombe_interval(56, 70, 48, 80)
-    assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
