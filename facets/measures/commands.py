@@ -124,5 +124,5 @@ def _is_cut(content: str) -> bool:
 def _pattern(kind: str) -> re.Pattern[str]:
     listed = vocabulary()["commands"][kind]
     return re.compile(
-        rf"(?<![\w./-])(?:[\w.-]{{1,60}}/){{0,8}}(?:{'|'.join(listed)})(?![\w.-])", re.IGNORECASE
+        rf"(?<![\w./-])(?:[\w.-]{{0,60}}/){{0,8}}(?:{'|'.join(listed)})(?![\w.-])", re.IGNORECASE
     )
