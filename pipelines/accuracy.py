@@ -89,7 +89,11 @@ def _own(row: Mapping[str, Any]) -> _Known:
 
 def _shipped(shipped: ShippedAccuracy, polarity: Polarity, type_: str) -> _Known:
     known = shipped.figures(polarity).get(type_)
-    shared = {"severity_weighted_kappa": shipped.severity_kappa} if polarity == "friction" else {}
+    severity = {
+        "severity_weighted_kappa": shipped.severity_kappa,
+        "severity_turns": shipped.severity_turns,
+    }
+    shared = severity if polarity == "friction" else {}
     return _Known(
         polarity=polarity,
         type=type_,
@@ -126,9 +130,13 @@ def _best(identity: JudgeIdentity, own: list[_Known], polarity: Polarity, type_:
 
 
 def _severity(found: _Known) -> _Known:
-    """The weighted kappa of severities, measured with the yes or no of friction."""
-    kappa = (found.figures or {}).get("severity_weighted_kappa") if found.is_measured else None
-    counts = {"turns": (found.figures or {}).get("turns"), "kappa": kappa or []}
+    """The weighted kappa of severities, measured with the yes or no of friction.
+
+    It is of other turns than that; how many they were is not known of old calibrations.
+    """
+    figures = found.figures or {}
+    kappa = figures.get("severity_weighted_kappa") if found.is_measured else None
+    counts = {"turns": figures.get("severity_turns"), "kappa": kappa or []}
     return replace(found, type=SEVERITY, figures=counts)
 
 
@@ -166,9 +174,10 @@ def statement(identity: JudgeIdentity, known: _Known) -> str:
     value, *bounds = figures["kappa"]
     interval = f" [{bounds[0]:.2f}, {bounds[1]:.2f}]" if bounds else ""
     kind = "weighted kappa" if known.type == SEVERITY else "kappa"
+    turns = figures["turns"]
     on = {
-        "own": f"{figures['turns']} labelled turns",
-        "shipped": f"{figures['turns']} public turns labelled by language models, not people",
+        "own": f"{'' if turns is None else f'{turns} '}labelled turns",
+        "shipped": f"{turns} public turns labelled by language models, not people",
     }[known.origin]
     text = f"{kind} {value:.2f}{interval} on {on}"
     if known.identity and known.identity != identity:

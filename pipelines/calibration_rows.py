@@ -26,6 +26,7 @@ def as_row_set(measured: Measurement) -> dict[str, Any]:
         **{polarity: _polarity(measured, polarity) for polarity in POLARITIES},
         "baselines": {name: row.as_row() for name, row in measured.baselines.items()},
         "severity_weighted_kappa": rounded(measured.severity),
+        "severity_turns": measured.severity_turns,
         "severity_by_annotator": rounded(measured.severity_by_annotator),
         "operating_point": left_out
         and {
@@ -82,6 +83,11 @@ def _by_type(whole: dict[str, Any], polarity: Polarity) -> dict[str, dict[str, A
     if polarity == "friction":
         shared |= {
             name: whole[name]
-            for name in ("baselines", "severity_weighted_kappa", "operating_point")
+            for name in (
+                "baselines",
+                "severity_weighted_kappa",
+                "severity_turns",
+                "operating_point",
+            )
         }
     return {ANY: whole[polarity][ANY] | shared, **whole[polarity]["types"]}

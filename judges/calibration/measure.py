@@ -36,6 +36,8 @@ class Measurement:
     """Friction by what needs no judge, on the turns whose text is still there."""
     severity: Estimate
     """Linearly weighted kappa, the mean over the annotators."""
+    severity_turns: int
+    """Those it is of: also turns on which the annotators disagree whether they are friction."""
     severity_by_annotator: tuple[float, ...]
     left_out: LeftOut | None
     confusion: Mapping[Polarity, Confusion]
@@ -50,7 +52,7 @@ def measure(
 ) -> Measurement:
     """Measure the verdicts on `turns`, in any order; `points` are tried as operating points."""
     agreed = [turn for turn in turns if turn.label.friction is not None]
-    severity = _severity(turns, rounds)
+    severity, severity_by_annotator, severity_turns = _severity(turns, rounds)
     return Measurement(
         turns=len(turns),
         sessions=len({turn.session for turn in turns}),
@@ -63,8 +65,9 @@ def measure(
             for polarity in POLARITIES
         },
         baselines=_baselines(agreed, rounds),
-        severity=severity[0],
-        severity_by_annotator=severity[1],
+        severity=severity,
+        severity_turns=severity_turns,
+        severity_by_annotator=severity_by_annotator,
         left_out=left_out(agreed, points=points, rounds=rounds) if agreed else None,
         confusion={polarity: confusion(turns, polarity) for polarity in POLARITIES},
     )
@@ -106,13 +109,15 @@ def _baseline(turns: Sequence[LabelledTurn], name: str, rounds: int) -> Agreemen
     )
 
 
-def _severity(turns: Sequence[LabelledTurn], rounds: int) -> tuple[Estimate, tuple[float, ...]]:
-    """Mean weighted kappa with its interval, and the kappa against each annotator.
+def _severity(
+    turns: Sequence[LabelledTurn], rounds: int
+) -> tuple[Estimate, tuple[float, ...], int]:
+    """Mean weighted kappa with its interval, the kappa against each annotator, and of how many.
 
     Rows of one and of two annotators are not mixed: only those with as many as most rows count.
     """
     if not turns:
-        return (), ()
+        return (), (), 0
     annotators = Counter(len(turn.label.severities) for turn in turns).most_common(1)[0][0]
     alike = [turn for turn in turns if len(turn.label.severities) == annotators]
     kappas = [
@@ -126,7 +131,7 @@ def _severity(turns: Sequence[LabelledTurn], rounds: int) -> tuple[Estimate, tup
         for number in range(annotators)
     ]
     each = tuple(float(kappa[0]) for kappa in kappas if not np.isnan(kappa[0]))
-    return estimate_of(np.mean(kappas, axis=0)), each
+    return estimate_of(np.mean(kappas, axis=0)), each, len(alike)
 
 
 def _agreement(

@@ -57,6 +57,7 @@ class ShippedAccuracy(_Strict):
     labels: str
     """What the labels are and who made them."""
     severity_kappa: _Bounds
+    severity_turns: int
     left_out_kappa: _Bounds
     """Kappa with each project cut at the point chosen on the other projects."""
     friction: Mapping[str, ShippedFigures]
@@ -99,6 +100,7 @@ def write_accuracy(
         "rubric_version": identity.rubric_version,
         "labels": labels,
         "severity_kappa": rounded(measured.severity),
+        "severity_turns": measured.severity_turns,
         "left_out_kappa": rounded(left_out),
     }
     sections = [

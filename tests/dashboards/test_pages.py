@@ -134,7 +134,7 @@ def test_every_figure_of_the_judge_on_the_session_page_has_its_accuracy(
         f"Judge: {friction}",
         f"Judge: {delight}",
         f"Judge of friction: {friction}",
-        "Judge of friction, severity: weighted kappa 0.60 [0.53, 0.66] on 609 labelled turns",
+        "Judge of friction, severity: weighted kappa 0.60 [0.53, 0.66] on 620 labelled turns",
         f"Judge of delight: {delight}",
     ]
     assert app.dataframe[0].value[["type", "agreement with labels"]].to_numpy().tolist() == [

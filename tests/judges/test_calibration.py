@@ -334,3 +334,4 @@ def test_a_measurement_is_shipped_as_it_is_read(
     row = measured.overall["friction"].as_row()
     assert list(read.friction["any"].kappa) == row["kappa"]
     assert read.delight["any"].kappa == ()
+    assert (read.severity_kappa[0], read.severity_turns) == (round(measured.severity[0], 3), 60)

@@ -228,12 +228,12 @@ def test_a_file_that_measures_nothing_is_refused(
         calibrate(filled, file)
 
 
-def _published(context: Context) -> list[tuple[Any, ...]]:
+def _published(context: Context, type_: str = "any") -> list[tuple[Any, ...]]:
     loop.run_stages(context, loop.snapshot)
     directory = current_snapshot(context.home.snapshots)
     assert directory is not None
     table = pl.read_parquet(directory / "judge_quality.parquet")
-    return table.filter(pl.col("type") == "any", pl.col("polarity") == "friction").select(
+    return table.filter(pl.col("type") == type_, pl.col("polarity") == "friction").select(
         "judge_version", "origin", "same_version", "positives", "statement"
     ).rows()  # fmt: skip
 
@@ -258,6 +258,26 @@ def test_figures_are_kept_and_published_with_the_version_measured(
     ((version, origin, same, positives, statement),) = _published(filled)
     assert (version, origin, same, positives) == ("1.7", "own", False, 30)
     assert statement.endswith("; of another version: rules 1, rubric 1")
+
+
+def test_severity_is_of_the_turns_on_which_annotators_disagree_too(
+    filled: Context, tmp_path: Path
+) -> None:
+    none, some = ({"friction": level, "delight": 0} for level in (0, 2))
+    rows = [
+        {"path": f"{session}.jsonl", "source_ref": f"u{turn}",
+         "A": some if turn in (2, 4) else none, "B": some if turn in (1, 2, 4) else none}
+        for session in range(SESSIONS)
+        for turn in range(1, TURNS + 1)
+    ]  # fmt: skip
+    calibrate(filled, _file(tmp_path, rows))
+    statements = [_published(filled, type_)[0][-1] for type_ in ("any", "severity")]
+    assert [said.rpartition(" on ")[2] for said in statements] == [
+        "36 labelled turns",
+        "48 labelled turns",
+    ]
+    _change(filled, "UPDATE calibrations SET figures = replace(figures, 'severity_turns', 'old')")
+    assert _published(filled, "severity")[0][-1].endswith("] on labelled turns")
 
 
 def test_without_own_labels_the_shipped_figures_stand_there_as_such(filled: Context) -> None:

@@ -53,7 +53,7 @@ Coverage
 How sessions felt
   friction   48 % (95 % interval 33 to 63 %)   19 of 40 judged sessions
       judge: kappa 0.67 [0.60, 0.73] on 609 labelled turns
-      severity: weighted kappa 0.60 [0.53, 0.66] on 609 labelled turns
+      severity: weighted kappa 0.60 [0.53, 0.66] on 620 labelled turns
   delight    50 % (95 % interval 35 to 65 %)   20 of 40 judged sessions
       judge: not measured: 17 labelled turns with it, 20 needed
   judge measured against labels of your own

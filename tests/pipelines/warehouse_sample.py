@@ -197,7 +197,8 @@ def _add_task(connection: duckdb.DuckDBPyConnection) -> None:
 def _add_calibrations(connection: duckdb.DuckDBPyConnection) -> None:
     """The owner's labels measure some types, one of them for an earlier version of the judge."""
     whole = {"precision": [0.8, 0.74, 0.85], "recall": [0.72, 0.65, 0.78], "f1": [0.76, 0.7, 0.8],
-             "auroc": [0.91, 0.88, 0.94], "severity_weighted_kappa": [0.6, 0.53, 0.66]}  # fmt: skip
+             "auroc": [0.91, 0.88, 0.94], "severity_weighted_kappa": [0.6, 0.53, 0.66],
+             "severity_turns": 620}  # fmt: skip
     measured: list[tuple[str, str, str, dict[str, Any]]] = [
         ("1", "friction", "any", _kappa(609, 177, 0.67, 0.6, 0.73) | whole),
         ("1", "friction", "error_event", _kappa(616, 9)),
