@@ -1,19 +1,17 @@
 """The Batch API of an OpenAI-compatible endpoint: many requests in one file, answers within a day.
 
-Retries are the client's own (429 with its Retry-After, 5xx, broken connections), but for the one
-call that costs money: before `create` is tried again after an answer that was lost, the batch is
-looked for by its marker, so that nothing is paid twice. Format: one JSON object a line, see
-https://developers.openai.com/api/docs/guides/batch.
+Calls are tried again as any other (agent_core.model_tries). Before that one is which costs money,
+`create`, after an answer that was lost, the batch is looked for by its marker, so that nothing is
+paid twice. Format: one JSON object a line, see https://developers.openai.com/api/docs/guides/batch.
 """
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from agent_core.batch_file import PATH, Answer, plain_code, read_answers, request_line
@@ -25,10 +23,12 @@ from agent_core.model import (
     OpenAIModel,
     ResponseSchema,
 )
+from agent_core.model_tries import Tries, may_be_billed
 
 if TYPE_CHECKING:
     from openai.types import Batch
 
+_Came = TypeVar("_Came")
 MARKER = "signals_marker"
 """Key of the batch's metadata that holds our own name of it."""
 
@@ -37,7 +37,6 @@ _MAYBE_DONE = frozenset({408, 409})
 _NO_REFUSAL = frozenset({401, 403, 429}) | _MAYBE_DONE
 _LISTED = 10_000
 """Batches of the endpoint that are looked through for a marker."""
-_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _LONGEST_RETRY_AFTER = 0.5, 8.0, 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,10 @@ class OpenAIBatches:
     def upload(self, marker: str, lines: Iterable[bytes]) -> str:
         """The id of the uploaded file of requests."""
         file = (f"signals-{marker}.jsonl", b"".join(lines), "application/jsonl")
-        with self._errors("the file of requests"):
-            return self._endpoint.client().files.create(file=file, purpose="batch").id
+        files = self._endpoint.client().files
+        return self._tried(
+            "the file of requests", lambda: files.create(file=file, purpose="batch").id
+        )
 
     def create(self, marker: str, file_id: str) -> BatchState:
         """Start a batch of an uploaded file.
@@ -105,33 +106,45 @@ class OpenAIBatches:
         After a ModelReplyError it may stand at the endpoint all the same: look with `find`. After
         another ModelError there is none.
         """
-        with self._errors("the batch"):
-            for attempt in range(self._max_retries):
-                state = self._created_or_found(marker, file_id, attempt)
-                if state is not None:
-                    return state
-            return self._create(marker, file_id)
+        import openai
+
+        may_stand = False
+
+        def created_or_found() -> BatchState:
+            nonlocal may_stand
+            found = self._unless_unknown(marker, file_id) if may_stand else None
+            try:
+                return found or self._create(marker, file_id)
+            except openai.APIError as error:
+                may_stand = may_stand or _may_be_done(error)
+                raise
+
+        return self._tried("the batch", created_or_found)
 
     def find(self, marker: str, file_id: str | None) -> BatchState | None:
         """The batch of that marker or that input file, where the endpoint has one."""
-        with self._errors("the list of batches"):
-            batches = islice(self._endpoint.client().batches.list(limit=100), _LISTED)
-            for batch in batches:
+
+        def found() -> BatchState | None:
+            for batch in islice(self._endpoint.client().batches.list(limit=100), _LISTED):
                 if (batch.metadata or {}).get(MARKER) == marker or (
                     file_id is not None and batch.input_file_id == file_id
                 ):
                     return _state(batch)
-        return None
+            return None
+
+        return self._tried("the list of batches", found)
 
     def state(self, batch_id: str) -> BatchState | None:
         """What became of a batch; None where the endpoint knows it no more."""
         import openai
 
-        with self._errors("the batch's state"):
+        def state() -> BatchState | None:
             try:
                 return _state(self._endpoint.client().batches.retrieve(batch_id))
             except openai.NotFoundError:
                 return None
+
+        return self._tried("the batch's state", state)
 
     def answers(self, state: BatchState) -> dict[str, Answer]:
         """Every answer and every stated failure by custom_id; what is missing got neither."""
@@ -148,15 +161,7 @@ class OpenAIBatches:
 
     def cancel(self, batch_id: str) -> bool:
         """Let a batch cost nothing more; False where the endpoint does not say it will."""
-        import openai
-
-        try:
-            self._endpoint.client().batches.cancel(batch_id)
-        except openai.NotFoundError:
-            return True
-        except (openai.OpenAIError, ValueError):
-            return False
-        return True
+        return self._done("the end of the batch", self._endpoint.client().batches.cancel, batch_id)
 
     def close(self) -> None:
         """Closes the connections; the next call opens new ones."""
@@ -173,18 +178,6 @@ class OpenAIBatches:
     ) -> None:
         self.close()
 
-    def _created_or_found(self, marker: str, file_id: str, attempt: int) -> BatchState | None:
-        """The batch, or None where there is none yet and another attempt is worth it."""
-        import openai
-
-        try:
-            return self._create(marker, file_id)
-        except (openai.APIConnectionError, openai.APIStatusError) as error:
-            if not _is_worth_another(error):
-                raise
-            time.sleep(_pause(error, attempt))
-            return self._unless_unknown(marker, file_id) if _was_lost(error) else None
-
     def _unless_unknown(self, marker: str, file_id: str) -> BatchState | None:
         """As `find`; where it cannot look, nobody knows whether there is a batch."""
         try:
@@ -193,9 +186,8 @@ class OpenAIBatches:
             raise ModelReplyError(str(error)) from error
 
     def _create(self, marker: str, file_id: str) -> BatchState:
-        client = self._endpoint.client().with_options(max_retries=0)
         return _state(
-            client.batches.create(
+            self._endpoint.client().batches.create(
                 input_file_id=file_id,
                 endpoint=PATH,
                 completion_window="24h",
@@ -206,34 +198,43 @@ class OpenAIBatches:
     def _content(self, file_id: str) -> bytes:
         import openai
 
-        with self._errors("the batch's answers"):
+        def content() -> bytes:
             try:
                 return self._endpoint.client().files.content(file_id).content
             except openai.NotFoundError:
                 return b""  # kept no longer: its requests count as not answered
 
+        return self._tried("the batch's answers", content)
+
     def _delete(self, file_id: str) -> bool:
+        return self._done("a file's end", self._endpoint.client().files.delete, file_id)
+
+    def _done(self, what: str, call: Callable[[str], object], name: str) -> bool:
+        """Whether the endpoint says that it has done so, or that there is no such thing."""
         import openai
 
+        def done() -> None:
+            with suppress(openai.NotFoundError):
+                call(name)
+
         try:
-            self._endpoint.client().files.delete(file_id)
-        except openai.NotFoundError:
-            return True
-        except (openai.OpenAIError, ValueError):
+            self._tried(what, done)
+        except ModelError:
             return False
         return True
 
-    @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        """Turns errors of the client, and bodies of another shape, into ours."""
+    def _tried(self, what: str, call: Callable[[], _Came]) -> _Came:
+        """What `call` returns, after as many tries as are worth it; its errors become ours."""
         import openai
 
+        tries = Tries(self._max_retries)
         try:
-            yield
+            return tries.run(call)
         except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
-            raise self._explained(error, what) from error
+            # The client does not validate: a body may be of any shape.
+            raise self._explained(error, what, tries.retries) from error
 
-    def _explained(self, error: Exception, what: str) -> ModelError:
+    def _explained(self, error: Exception, what: str, retries: int) -> ModelError:
         import openai
 
         status = error.status_code if isinstance(error, openai.APIStatusError) else None
@@ -243,7 +244,7 @@ class OpenAIBatches:
                 "judge without it ([judge] batch = false)"
             )
         if isinstance(error, openai.OpenAIError):
-            return self._endpoint.explained(error)
+            return self._endpoint.explained(error, retries)
         return ModelReplyError(f"{self._endpoint.place} sent something else than {what}")
 
 
@@ -269,34 +270,6 @@ def _state(batch: "Batch") -> BatchState:
     )
 
 
-def _was_lost(error: Exception) -> bool:
+def _may_be_done(error: Exception) -> bool:
     """Whether the endpoint may have done what it did not confirm."""
-    import openai
-
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in _MAYBE_DONE or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError)
-
-
-def _is_worth_another(error: Exception) -> bool:
-    import openai
-
-    if not isinstance(error, openai.APIStatusError):
-        return True
-    if error.response.headers.get("x-should-retry") == "false":
-        return False
-    return error.status_code == 429 or _was_lost(error)
-
-
-def _pause(error: Exception, attempt: int) -> float:
-    """Seconds: what the endpoint asks for, else twice as long each time."""
-    import openai
-
-    headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
-    try:
-        asked = float(headers.get("retry-after", ""))
-    except ValueError:
-        asked = 0.0
-    if 0 < asked <= _LONGEST_RETRY_AFTER:
-        return asked
-    return float(min(_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS))
+    return may_be_billed(error) or getattr(error, "status_code", None) in _MAYBE_DONE

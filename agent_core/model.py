@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from agent_core.errors import ModelError, ModelReplyError
-from agent_core.model_tries import Tries, is_connecting, is_used_up
+from agent_core.model_tries import Tries, is_connecting, is_used_up, pause_too_long
 from agent_core.rate_limit import say_when_to_retry
 from agent_core.session import Tokens
 
@@ -167,7 +167,7 @@ class OpenAIModel:
         try:
             completion = tries.run(lambda: self._completion(request))
         except openai.OpenAIError as error:
-            raise self._counted(self.explained(error), tries) from error
+            raise self._counted(self.explained(error, tries.retries), tries) from error
         except ValueError as error:  # the body claims to be JSON and is not
             raise self._bad_reply("a body that is not JSON", tries.lost + 1) from error
         return self._read(completion, tries)
@@ -190,7 +190,7 @@ class OpenAIModel:
         self.close()
 
     def client(self) -> "OpenAI":
-        """The open client; for other calls to the same endpoint."""
+        """The open client; for other calls to the same endpoint. It tries nothing again itself."""
         import openai
 
         with self._opening:
@@ -199,7 +199,7 @@ class OpenAIModel:
                     base_url=self._base_url,
                     api_key=self._api_key,
                     timeout=self._timeout,
-                    max_retries=self._max_retries,
+                    max_retries=0,
                     http_client=openai.DefaultHttpxClient(
                         event_hooks={"response": [say_when_to_retry]}
                     ),
@@ -210,9 +210,7 @@ class OpenAIModel:
         """One completion under the limit that the endpoint takes; a refusal is not billed."""
         import openai
 
-        create: Callable[..., Any] = (
-            self.client().with_options(max_retries=0).chat.completions.create
-        )
+        create: Callable[..., Any] = self.client().chat.completions.create
         names, are_unknown = self._limit_names, True
         while (name := names[0]) is not None:
             try:
@@ -251,12 +249,12 @@ class OpenAIModel:
             error.tries = tries.lost
         return error
 
-    def explained(self, error: Exception) -> ModelError:
-        """An error of the client in the words of the endpoint and the remedy."""
+    def explained(self, error: Exception, retries: int = 0) -> ModelError:
+        """An error of the client, after so many `retries`, in words and with the remedy."""
         import openai
 
         if isinstance(error, openai.APIStatusError):
-            return self._status_error(error)
+            return self._status_error(error, retries)
         if isinstance(error, openai.APITimeoutError) and not is_connecting(error):
             return ModelReplyError(
                 f"{self.place} did not answer within {self._timeout:g} s; "
@@ -274,7 +272,7 @@ class OpenAIModel:
             )
         return self._bad_reply(f"something the client cannot read ({type(error).__name__})")
 
-    def _status_error(self, error: "APIStatusError") -> ModelError:
+    def _status_error(self, error: "APIStatusError", retries: int) -> ModelError:
         status = error.status_code
         fatal = {
             401: "refused the key (401); set the right API key",
@@ -283,8 +281,7 @@ class OpenAIModel:
             "check the model's name and the base URL",
             429: "says that the quota is used up (429); top up the account, or use another key"
             if is_used_up(error)
-            else f"limits the rate (429, after {self._max_retries} retries); "
-            "wait, or lower [judge] concurrency",
+            else _limited(error, retries),
         }
         if status in fatal:
             return ModelError(f"{self.place} {fatal[status]}")
@@ -308,6 +305,13 @@ def shown_url(url: str) -> str:
     parts = urlsplit(url)
     scheme = f"{parts.scheme}://" if parts.scheme else ""
     return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _limited(error: "APIStatusError", retries: int) -> str:
+    asked = pause_too_long(error)
+    more = "" if asked is None else f" for {asked:.0f} s more"
+    tried = f", after {retries} {'retry' if retries == 1 else 'retries'}" if retries else ""
+    return f"limits the rate{more} (429{tried}); wait, or lower [judge] concurrency"
 
 
 def _is_about_the_limit(error: "APIStatusError") -> bool:

@@ -29,6 +29,8 @@ class Tries:
 
     max_retries: int
     lost: int = 0
+    retries: int = 0
+    """Tries after the first."""
 
     def run(self, call: Callable[[], _Came]) -> _Came:
         """What `call` returns; raises the client's error of the last try.
@@ -37,16 +39,16 @@ class Tries:
         """
         import openai
 
-        for retries in range(self.max_retries + 1):
+        while True:
             try:
                 return call()
             except openai.APIError as error:
                 self.lost += may_be_billed(error)
-                pause = pause_before_retry(error, retries)
-                if pause is None or retries == self.max_retries:
+                pause = pause_before_retry(error, self.retries)
+                if pause is None or self.retries >= self.max_retries:
                     raise
             time.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+            self.retries += 1
 
 
 def may_be_billed(error: Exception) -> bool:
@@ -84,6 +86,14 @@ def pause_before_retry(error: Exception, retries: int) -> float | None:
 def is_used_up(error: Exception) -> bool:
     """Whether the endpoint says that the account has nothing left."""
     return getattr(error, "code", None) == _USED_UP
+
+
+def pause_too_long(error: Exception) -> float | None:
+    """Seconds that the endpoint asks for, where nobody waits as long for it."""
+    import openai
+
+    asked = _asked_pause(error.response) if isinstance(error, openai.APIStatusError) else None
+    return asked if asked is not None and asked > _LONGEST_RETRY_AFTER else None
 
 
 def _is_late(error: Exception) -> bool:

@@ -2,8 +2,9 @@
 
 The client waits as long as `Retry-After` or `retry-after-ms` says. Endpoints that give neither
 often name the moment in `x-ratelimit-reset-requests` and `-tokens`, as `1s`, `6m0s` or `250ms`
-(https://developers.openai.com/api/docs/guides/rate-limits): it is put in the words the client
-knows.
+(https://developers.openai.com/api/docs/guides/rate-limits): that of a limit with nothing remaining
+is put in the words the client knows. Of any other it says when all of it is there again, which
+nobody has to wait for.
 """
 
 import re
@@ -32,12 +33,11 @@ def say_when_to_retry(response: "Response") -> None:
 def seconds_to_reset(headers: MutableMapping[str, str]) -> float | None:
     """How long until the limit that was hit is lifted; None where the headers do not say.
 
-    The limit that was hit is the one with nothing remaining; where none says so, the later counts.
+    The limit that was hit is one with nothing remaining; of two the later counts.
     """
     resets = {kind: _seconds(headers.get(f"x-ratelimit-reset-{kind}", "")) for kind in _KINDS}
-    known = {kind: seconds for kind, seconds in resets.items() if seconds is not None}
-    hit = [s for kind, s in known.items() if headers.get(f"x-ratelimit-remaining-{kind}") == "0"]
-    return max(hit or known.values(), default=None)
+    hit = [kind for kind in _KINDS if headers.get(f"x-ratelimit-remaining-{kind}") == "0"]
+    return max((seconds for kind in hit if (seconds := resets[kind]) is not None), default=None)
 
 
 def _seconds(text: str) -> float | None:

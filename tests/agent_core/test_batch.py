@@ -176,6 +176,26 @@ def test_a_limited_rate_delays_the_batch() -> None:
     assert endpoint.calls == ["POST files", *["POST batches"] * 3]
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (failure(429, code="insufficient_quota"), "the quota is used up"),
+        (failure(429, retry_after=121), "limits the rate for 121 s more"),
+        (failure(429, headers={"x-should-retry": "false"}), "limits the rate"),
+    ],
+    ids=["empty account", "too long a pause", "told not to"],
+)
+@pytest.mark.parametrize("call", ["POST files", "POST batches"])
+def test_what_no_other_try_mends_is_asked_once(call: str, answer: Sent, words: str) -> None:
+    with (
+        FakeBatches(faults={call: [answer]}) as endpoint,
+        batches(endpoint, retries=4) as client,
+        pytest.raises(ModelError, match=words),
+    ):
+        submitted(client, "a")
+    assert endpoint.calls.count(call) == 1
+
+
 class _LosesTheAnswer(FakeBatches):
     """Creates the batch and then says something else."""
 
@@ -251,7 +271,7 @@ def test_what_failed_the_whole_batch_is_told_by_its_code() -> None:
         ("POST files", failure(401), ModelError, r"refused the key \(401\)"),
         ("POST files", failure(404), ModelError, r"refused the file of requests \(404\); it may"),
         ("POST batches", failure(404), ModelError, r"refused the batch \(404\); it may offer no"),
-        ("POST batches", failure(429), ModelError, r"the quota is used up \(429"),
+        ("POST batches", failure(429), ModelError, r"limits the rate \(429\)"),
         ("POST batches", failure(409), ModelReplyError, r"refused the request \(409\)"),
         ("POST batches", failure(500), ModelReplyError, r"failed \(500\)"),
         ("POST batches", raw(b"hm"), ModelReplyError, "something else than the batch"),

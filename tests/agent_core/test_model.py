@@ -78,7 +78,7 @@ def test_reads_a_reply(answer: Answer, reply: ModelReply) -> None:
         (failure(401), ModelError, "refused the key (401); set the right API key"),
         (failure(403), ModelError, "forbids this key the call (403)"),
         (failure(404), ModelError, "knows no model 'm'"),
-        (failure(429), ModelError, "limits the rate (429, after 0 retries); wait"),
+        (failure(429), ModelError, "limits the rate (429); wait"),
         (failure(429, code="insufficient_quota"), ModelError, "the quota is used up (429); top up"),
         (failure(400), ModelReplyError, "refused the request (400)"),
         (failure(500), ModelReplyError, "failed (500); try again later"),
@@ -102,6 +102,33 @@ def test_names_endpoint_and_remedy(answer: Answer, kind: type[ModelError], words
 def test_an_empty_account_is_asked_once() -> None:
     with pytest.raises(ModelError, match="quota is used up"):  # a second call is in no script
         ask([failure(429, code="insufficient_quota")], retries=2)
+
+
+@pytest.mark.parametrize(
+    ("script", "retries", "words"),
+    [
+        ([failure(429, retry_after=0.01)] * 2, 1, "limits the rate (429, after 1 retry); wait"),
+        ([failure(429, retry_after=0.01)] * 3, 2, "limits the rate (429, after 2 retries); wait"),
+        ([failure(429, retry_after=360)], 4, "limits the rate for 360 s more (429); wait"),
+        ([failure(429, headers={"x-should-retry": "false"})], 4, "limits the rate (429); wait"),
+    ],
+    ids=["one", "two", "too long a pause", "told not to"],
+)
+def test_a_limited_rate_says_what_was_tried(script: list[Answer], retries: int, words: str) -> None:
+    with pytest.raises(ModelError) as raised:
+        ask(script, retries=retries)
+    assert words in str(raised.value)
+
+
+def test_a_limit_that_is_not_used_up_is_tried_again_soon() -> None:
+    """A long question is over the limit of tokens while some remain: nobody says for how long."""
+    headers = {
+        "x-ratelimit-remaining-tokens": "900",
+        "x-ratelimit-reset-tokens": "6m0s",
+        "x-ratelimit-remaining-requests": "9",
+        "x-ratelimit-reset-requests": "8ms",
+    }
+    assert ask([failure(429, headers=headers), text("hi")], retries=1).text == "hi"
 
 
 def test_retries_what_passes() -> None:
@@ -138,8 +165,17 @@ def test_waits_as_long_as_the_endpoint_says(headers: dict[str, str]) -> None:
     [
         ({}, None),
         ({"x-ratelimit-reset-requests": "soon"}, None),
-        ({"x-ratelimit-reset-requests": "1s"}, 1.0),
-        ({"x-ratelimit-reset-requests": "2", "x-ratelimit-reset-tokens": "6m0s"}, 360.0),
+        ({"x-ratelimit-reset-requests": "1s"}, None),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "2"}, 2.0),
+        (
+            {
+                "x-ratelimit-reset-requests": "2",
+                "x-ratelimit-remaining-requests": "0",
+                "x-ratelimit-reset-tokens": "6m0s",
+                "x-ratelimit-remaining-tokens": "0",
+            },
+            360.0,
+        ),
         (
             {
                 "x-ratelimit-reset-requests": "1h2m3.5s",
@@ -149,9 +185,9 @@ def test_waits_as_long_as_the_endpoint_says(headers: dict[str, str]) -> None:
             },
             3723.5,
         ),
-        ({"x-ratelimit-reset-tokens": "-1s"}, None),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "-1s"}, None),
     ],
-    ids=["none", "words", "seconds", "later", "used up", "negative"],
+    ids=["none", "words", "not used up", "seconds", "later", "used up", "negative"],
 )
 def test_reads_when_a_limit_is_lifted(headers: dict[str, str], seconds: float | None) -> None:
     assert seconds_to_reset(headers) == seconds
