@@ -53,16 +53,12 @@ def rate_of(rates: pl.DataFrame, polarity: str, type_: str = "any") -> Mapping[s
     return rows.row(0, named=True) if rows.height else NO_RATE
 
 
-def accuracy(
-    quality: pl.DataFrame, polarity: str, type_: str = "any", *, judge: str | None = None
-) -> str:
+def accuracy(quality: pl.DataFrame, polarity: str, type_: str = "any") -> str:
     """How well the judge of these figures agrees with labels, in a line; of several, each.
 
-    `judge` keeps the ones of that name. A type that the rubric does not know is not measured.
+    A type that the rubric does not know is not measured.
     """
     rows = quality.filter(pl.col("polarity") == polarity, pl.col("type") == type_)
-    if judge is not None:
-        rows = rows.filter(pl.col("judge") == judge)
     said = list(dict.fromkeys(rows.select("judge", "statement").rows()))
     if len({name for name, _ in said}) < 2:
         return "; ".join(line for _, line in said) or NOT_MEASURED

@@ -66,10 +66,10 @@ _ADVICE: Mapping[AlarmKind, str] = {
 }
 
 
-def seen(sign: Sign, target_tools: frozenset[str] = frozenset()) -> str:
-    """What is seen; a tool is named only when its name is public knowledge or the target's own."""
+def seen(sign: Sign) -> str:
+    """What is seen; a tool is named only when its name is public knowledge."""
     run = sign.run
-    name = tool_name(run.tool if run else None, target_tools)
+    name = tool_name(run.tool if run else None)
     shown = "an external tool" if name == EXTERNAL_TOOL else name or "a tool"
     failed = failure_words(known_class(run.error_class) or "other") if run else "failed"
     return _SEEN[sign.kind].format(tool=shown, failed=failed, times=sign.times)

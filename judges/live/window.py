@@ -27,8 +27,7 @@ class Window:
     taken for the opening one.
     """
 
-    def __init__(self, *, begins: bool = True, is_autonomous: bool = False) -> None:
-        self._is_autonomous = is_autonomous
+    def __init__(self, *, begins: bool = True) -> None:
         self._words: deque[tuple[Step, ...]] = deque(maxlen=MAX_EARLIER_TURNS)
         self._last: tuple[Step, ...] = ()
         self._open: deque[Step] = deque(maxlen=MAX_SEGMENT_STEPS)
@@ -68,18 +67,19 @@ class Window:
 
     def open_view(self) -> SegmentView | None:
         """The segment at hand, in which the person has not spoken yet; None while it is empty."""
-        return segment_views(self._session(self._open))[0] if self._open else None
+        return segment_views(_session(self._open))[0] if self._open else None
 
     def last_view(self) -> SegmentView | None:
         """The last closed segment with the words before it and what the agent said after it."""
         if not self._last:
             return None
         before = [step for words in self._words for step in words]
-        views = segment_views(self._session([*before, *self._last, *self._open]))
+        views = segment_views(_session([*before, *self._last, *self._open]))
         return views[len(self._words)]
 
-    def _session(self, steps: Iterable[Step]) -> Session:
-        return Session("live", "live", "live", "", tuple(steps), is_autonomous=self._is_autonomous)
+
+def _session(steps: Iterable[Step]) -> Session:
+    return Session("live", "live", "live", "", tuple(steps))
 
 
 def _slim(step: Step) -> Step:

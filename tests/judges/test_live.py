@@ -9,12 +9,12 @@ from agent_core.session import Observation, Session, Step, ToolCall
 from judges.live import ALARM_KINDS, Alarm, AlarmKind, LiveJudge
 from judges.live.advice import advice, seen
 from judges.live.alarms import Sign
-from judges.live.rules import LiveRules
 from judges.live.window import MAX_SEGMENT_STEPS, Window
 from judges.rules import RulesJudge
 from judges.verdict import Moment
 from pipelines.sources import find_files, read_file
 from tests.judges.build import Called, agent, edited, event, person, ran, session
+from tests.judges.live_rules import LiveRules
 from tests.shared_data import missing_data, shared_folder
 
 WISH = "please add a retry option to the download command of the tool"

@@ -9,7 +9,7 @@ from agent_core.signature import ERROR_CLASSES
 from judges.rubric import load_rubric
 from judges.rules import RulesJudge
 from judges.rules.judge import read_scenes
-from judges.rules.vocabulary import KNOWN_TOOLS, failure_words
+from judges.rules.vocabulary import _ACTIONS, KNOWN_TOOLS, failure_words
 from judges.rules.wording import citation, descriptor
 from tests.judges.build import agent, edited, person, ran, session
 
@@ -61,3 +61,8 @@ def test_a_segment_in_words() -> None:
 def test_the_same_session_gives_the_same_judgement() -> None:
     judged = session(person("a"), agent("done", ran("x")), person("no, that is wrong"))
     assert RulesJudge(b"s")(judged) == RulesJudge(b"s")(judged)
+
+
+def test_a_tool_does_one_thing_and_is_named_once() -> None:
+    names = [name for tools in _ACTIONS.values() for name in tools]
+    assert sorted(names) == sorted(KNOWN_TOOLS)

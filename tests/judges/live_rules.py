@@ -1,4 +1,4 @@
-"""The rules judge, step by step: the same scores and moments as over the finished session.
+"""The rules judge over the live judge's window: what it sees is enough for the same verdicts.
 
 Apart from the words for the place in the session, which nobody knows before its end.
 """
@@ -32,16 +32,11 @@ class LiveRules:
     That is at the next turn of the person: how the agent takes a turn is evidence of it.
     """
 
-    def __init__(
-        self,
-        salt: bytes,
-        *,
-        is_autonomous: bool = False,
-        target_tools: frozenset[str] = frozenset(),
-    ) -> None:
+    def __init__(self, salt: bytes, *, is_autonomous: bool = False) -> None:
         self._weights = shipped_weights()
-        self._maker = MomentMaker(load_rubric(), self._weights, salt, target_tools)
-        self._window = Window(is_autonomous=is_autonomous)
+        self._maker = MomentMaker(load_rubric(), self._weights, salt, frozenset())
+        self._window = Window()
+        self._is_autonomous = is_autonomous
         self._turn = 0
 
     def observe(self, step: Step) -> SegmentVerdict | None:
@@ -66,6 +61,7 @@ class LiveRules:
         return self._verdict(replace(view, segment=replace(view.segment, turn=self._turn)))
 
     def _verdict(self, view: SegmentView) -> SegmentVerdict:
+        view = replace(view, is_autonomous=self._is_autonomous)
         place = scene_place(max(0, self._turn - 1), self._turn + 1)
         scene = Scene(view, gather(view), error_run(view), place)
         return SegmentVerdict(self._score(scene), tuple(self._maker.moments(scene)))
