@@ -88,7 +88,8 @@ def forget_sessions(
         "EXCEPT SELECT unnest(session_keys) FROM source_files",
         [list(session_keys)],
     )["session_key"].to_list()
-    for table in ("sessions", "moments", "facet_values", *["judgements"] * with_verdicts):
+    told = ("moments", "facet_values", "request_readings", "unserved_requests")
+    for table in ("sessions", *told, *["judgements"] * with_verdicts):
         connection.execute(f"DELETE FROM {table} WHERE session_key IN (SELECT unnest(?))", [gone])
 
 
