@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 from agent_core.batch_file import PATH, Answer, plain_code, read_answers, request_line
 from agent_core.errors import ModelError, ModelReplyError
@@ -22,6 +21,7 @@ from agent_core.model import (
     ChatMessage,
     OpenAIModel,
     ResponseSchema,
+    shown_url,
 )
 from agent_core.model_tries import Tries, may_be_billed
 
@@ -36,7 +36,7 @@ _OVER = frozenset({"completed", "failed", "expired", "cancelled"})
 _MAYBE_DONE = frozenset({408, 409})
 _NO_REFUSAL = frozenset({401, 403, 429}) | _MAYBE_DONE
 _LISTED = 10_000
-"""Batches of the endpoint that are looked through for a marker."""
+"""Batches or files of the endpoint that are looked through for a marker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,10 @@ class OpenAIBatches:
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         max_retries: int = DEFAULT_MAX_RETRIES,
     ) -> None:
-        self.base_url = plain_url(base_url)
+        self.base_url = shown_url(base_url)
         """What batches are known to be at: to be kept, so without user and password."""
+        self.uploads_left = 0
+        """Uploads that were lost on their way and may be there for good."""
         self._max_retries = max_retries
         self._endpoint = OpenAIModel(
             base_url, model, api_key, timeout=timeout, max_retries=max_retries
@@ -93,12 +95,15 @@ class OpenAIBatches:
         return request_line(custom_id, self.model, messages, schema)
 
     def upload(self, marker: str, lines: Iterable[bytes]) -> str:
-        """The id of the uploaded file of requests."""
-        file = (f"signals-{marker}.jsonl", b"".join(lines), "application/jsonl")
-        files = self._endpoint.client().files
-        return self._tried(
-            "the file of requests", lambda: files.create(file=file, purpose="batch").id
+        """The id of the uploaded file of requests; there is no other one of that marker."""
+        file = (_file_name(marker), b"".join(lines), "application/jsonl")
+        files, tries = self._endpoint.client().files, Tries(self._max_retries)
+        file_id = self._tried(
+            "the file of requests", lambda: files.create(file=file, purpose="batch").id, tries
         )
+        if tries.lost and not self.forget_uploads(marker, but=file_id):
+            self.uploads_left += 1
+        return file_id
 
     def create(self, marker: str, file_id: str) -> BatchState:
         """Start a batch of an uploaded file.
@@ -146,18 +151,35 @@ class OpenAIBatches:
 
         return self._tried("the batch's state", state)
 
-    def answers(self, state: BatchState) -> dict[str, Answer]:
-        """Every answer and every stated failure by custom_id; what is missing got neither."""
+    def answers(self, state: BatchState, *, are_given_up: bool = False) -> dict[str, Answer]:
+        """Every answer and every stated failure by custom_id; what is missing got neither.
+
+        Files that the endpoint does not have are waited for (ModelReplyError); with
+        `are_given_up` they hold nothing.
+        """
         found: dict[str, Answer] = {}
         for file_id in (state.error_file, state.output_file):  # an answer outdoes a failure
             if file_id is not None:
-                found.update(read_answers(self._content(file_id)))
+                found.update(read_answers(self._content(file_id, are_given_up=are_given_up)))
         return found
 
     def forget(self, state: BatchState) -> bool:
         """Delete the batch's files at the endpoint; False where one could not be."""
         files = (state.input_file, state.output_file, state.error_file)
         return all([self._delete(file_id) for file_id in files if file_id])
+
+    def forget_uploads(self, marker: str, *, but: str | None = None) -> bool:
+        """Delete the files of requests of that marker; False where one may be left."""
+
+        def found() -> list[str]:
+            files = islice(self._endpoint.client().files.list(purpose="batch"), _LISTED)
+            return [file.id for file in files if file.filename == _file_name(marker)]
+
+        try:
+            uploads = self._tried("the list of files", found)
+        except ModelError:
+            return False
+        return all([self._delete(file_id) for file_id in uploads if file_id != but])
 
     def cancel(self, batch_id: str) -> bool:
         """Let a batch cost nothing more; False where the endpoint does not say it will."""
@@ -195,14 +217,18 @@ class OpenAIBatches:
             )
         )
 
-    def _content(self, file_id: str) -> bytes:
+    def _content(self, file_id: str, *, are_given_up: bool) -> bytes:
         import openai
 
         def content() -> bytes:
             try:
                 return self._endpoint.client().files.content(file_id).content
-            except openai.NotFoundError:
-                return b""  # kept no longer: its requests count as not answered
+            except openai.NotFoundError as error:
+                if are_given_up:
+                    return b""  # its requests count as not answered
+                raise ModelReplyError(
+                    f"{self._endpoint.place} does not have the batch's answers"
+                ) from error
 
         return self._tried("the batch's answers", content)
 
@@ -223,11 +249,11 @@ class OpenAIBatches:
             return False
         return True
 
-    def _tried(self, what: str, call: Callable[[], _Came]) -> _Came:
+    def _tried(self, what: str, call: Callable[[], _Came], tries: Tries | None = None) -> _Came:
         """What `call` returns, after as many tries as are worth it; its errors become ours."""
         import openai
 
-        tries = Tries(self._max_retries)
+        tries = tries or Tries(self._max_retries)
         try:
             return tries.run(call)
         except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
@@ -248,11 +274,9 @@ class OpenAIBatches:
         return ModelReplyError(f"{self._endpoint.place} sent something else than {what}")
 
 
-def plain_url(base_url: str) -> str:
-    """The same for all ways to write one endpoint: no user, password, query or last slash."""
-    parts = urlsplit(base_url)
-    place = parts.netloc.rpartition("@")[2].lower()
-    return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
+def _file_name(marker: str) -> str:
+    """What an upload is called at the endpoint, by which it is found."""
+    return f"signals-{marker}.jsonl"
 
 
 def _state(batch: "Batch") -> BatchState:

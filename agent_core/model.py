@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from agent_core.errors import ModelError, ModelReplyError
 from agent_core.model_tries import Tries, is_connecting, is_used_up, pause_too_long
@@ -301,10 +301,13 @@ class OpenAIModel:
 
 
 def shown_url(url: str) -> str:
-    """A URL as people are told of it: without user, password and query."""
+    """A URL as it is told and kept: the same for all ways to write one endpoint.
+
+    Without user, password, query and last slash, its host in lower case.
+    """
     parts = urlsplit(url)
-    scheme = f"{parts.scheme}://" if parts.scheme else ""
-    return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}"
+    host = parts.netloc.rpartition("@")[2].lower()
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 
 
 def _limited(error: "APIStatusError", retries: int) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from agent_core.batch import OpenAIBatches, plain_url
+from agent_core.batch import OpenAIBatches
 from agent_core.errors import ModelReplyError, SignalsError
+from agent_core.model import shown_url
 from pipelines.batch_state import OpenAtEndpoint, read_batch_state
 from pipelines.config import JudgeConfig, load_config
 from pipelines.home import Home
@@ -62,7 +63,7 @@ def _poll(
 def _end_of(batch: OpenAtEndpoint, endpoint: OpenAIBatches, now: datetime) -> list[str]:
     if now > batch.given_up_at:
         return [f"{batch.batch_id} given up"]
-    if plain_url(batch.base_url) != endpoint.base_url:
+    if shown_url(batch.base_url) != endpoint.base_url:
         return []
     state = endpoint.state(batch.batch_id)
     if state is None:

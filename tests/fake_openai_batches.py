@@ -43,6 +43,7 @@ class FakeBatches(FakeOpenAI):
     ) -> None:
         super().__init__(script)
         self.files: dict[str, bytes] = {}
+        self.names: dict[str, str] = {}
         self.batches: list[dict[str, Any]] = []
         self.calls: list[str] = []
         self._uploaded = 0
@@ -67,7 +68,8 @@ class FakeBatches(FakeOpenAI):
 
     def serve(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The next fault of the call, else what the API answers."""
-        route, _, _ = path.removeprefix("/v1/").partition("?")
+        route, _, asked = path.removeprefix("/v1/").partition("?")
+        assert route != "files" or method != "GET" or "purpose=batch" in asked
         call = f"{method} {route}"
         with self._lock:
             self.calls.append(call)
@@ -87,6 +89,8 @@ class FakeBatches(FakeOpenAI):
                 return self._upload(body, headers)
             case "GET", ["files", name, "content"]:
                 return Answer(self.files[name]) if name in self.files else failure(404)
+            case "GET", ["files"]:
+                return _json({"object": "list", "data": self._listed(), "has_more": False})
             case "DELETE", ["files", name]:
                 known = self.files.pop(name, None) is not None
                 return _json({"id": name, "deleted": True}) if known else failure(404)
@@ -106,14 +110,22 @@ class FakeBatches(FakeOpenAI):
     def _upload(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         given = {name.lower(): value for name, value in headers.items()}
         head = f"Content-Type: {given['content-type']}\r\n\r\n".encode()
-        fields = {}
+        fields, filename = {}, ""
         for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
             name = part.get_param("name", header="content-disposition")
             fields[str(name)] = part.get_payload(decode=True)
+            filename = part.get_filename() or filename
         assert fields["purpose"] == b"batch"
         content = fields["file"]
         assert isinstance(content, bytes)
-        return _json({"id": self._keep(content), "object": "file", "purpose": "batch"})
+        file_id = self._keep(content)
+        self.names[str(file_id)] = filename
+        return _json({"id": file_id, "object": "file", "purpose": "batch"})
+
+    def _listed(self) -> list[dict[str, str]]:
+        """What was uploaded and is still there."""
+        named = [(name, self.names[name]) for name in self.files if name in self.names]
+        return [{"id": name, "object": "file", "filename": filename} for name, filename in named]
 
     def _keep(self, content: bytes) -> str | None:
         if not content:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from agent_core.batch import BatchState, OpenAIBatches, plain_url
+from agent_core.batch import BatchState, OpenAIBatches
 from agent_core.batch_file import Answer
 from agent_core.errors import ModelReplyError
-from agent_core.model import ModelReply
+from agent_core.model import ModelReply, shown_url
 from pipelines.batch_state import OpenAtEndpoint, write_batch_state
 from pipelines.context import Context
 from pipelines.stages.batch_requests import mark_pending, outcomes_of, settle_judged
@@ -40,7 +40,7 @@ def collect_batches(context: Context, endpoint: OpenAIBatches) -> dict[str, int]
     counts: Counter[str] = Counter()
     for batch in found:
         try:
-            if plain_url(batch.base_url) != endpoint.base_url:
+            if shown_url(batch.base_url) != endpoint.base_url:
                 counts.update(_give_up(context, None, batch, "the batch is at another endpoint"))
             elif batch.batch_id is None:
                 counts.update(_confirm(context, endpoint, batch))
@@ -61,7 +61,7 @@ def note_what_is_open(context: Context) -> dict[str, int]:
     at_endpoint = [
         OpenAtEndpoint(
             batch_id=one.batch_id,
-            base_url=plain_url(one.base_url),
+            base_url=shown_url(one.base_url),
             given_up_at=one.given_up_at,
         )
         for one in found
@@ -73,14 +73,17 @@ def note_what_is_open(context: Context) -> dict[str, int]:
 
 def _confirm(context: Context, endpoint: OpenAIBatches, batch: OpenBatch) -> Counter[str]:
     state = endpoint.find(batch.marker, batch.input_file)
-    with context.warehouse() as connection:
-        if state is not None:
+    if state is not None:
+        with context.warehouse() as connection:
             note_state(connection, batch.marker, state)
-            return Counter(batches_found=1)
-        withdraw(connection, batch.marker)
+        return Counter(batches_found=1)
     counts: Counter[str] = Counter()
     if batch.input_file is not None:
         _forget(endpoint, BatchState("", "", None, batch.input_file), counts)
+    elif not endpoint.forget_uploads(batch.marker):  # of an upload nobody wrote down the id
+        counts["batches_with_files_left"] += 1
+    with context.warehouse() as connection:
+        withdraw(connection, batch.marker)
     return counts
 
 
@@ -91,7 +94,8 @@ def _collect(
         why = "the endpoint does not know the batch any more"
         return _give_up(context, endpoint, batch, why) or Counter(batches_unknown=1)
     if state.is_over:
-        answers = endpoint.answers(state)
+        are_given_up = context.clock() > batch.given_up_at
+        answers = endpoint.answers(state, are_given_up=are_given_up)
         why = _UNANSWERED.get(state.status, f"the batch failed: {state.problem or 'no code'}")
         status = f"{state.status}: {state.problem}" if state.problem else state.status
         counts = _close(context, batch, status, answers, why)

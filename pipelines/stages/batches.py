@@ -208,6 +208,7 @@ class _Round:
         file_id: str | None = None
         try:
             file_id = self.endpoint.upload(marker, part.values())
+            self.counts["batches_with_files_left"] = self.endpoint.uploads_left
             with self.context.warehouse() as connection:
                 note_upload(connection, marker, file_id)
             return self.endpoint.create(marker, file_id)

@@ -82,7 +82,9 @@ def test_answers_are_matched_by_id_and_failures_told_apart() -> None:
         found = client.answers(over)
         assert client.forget(over)
         assert endpoint.files == {}
-        assert client.answers(over) == {}, "files that are gone hold no answers"
+        with pytest.raises(ModelReplyError, match="does not have the batch's answers"):
+            client.answers(over)
+        assert client.answers(over, are_given_up=True) == {}
     assert {name: repr(answer) for name, answer in found.items()} == {
         f"id-{name}": repr(answer) for name, (_, answer) in outcomes.items() if answer is not None
     }
@@ -308,6 +310,35 @@ def test_an_endpoint_that_is_not_there_is_named() -> None:
         pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"),
     ):
         client.state("batch-1")
+
+
+def test_uploads_are_found_by_their_marker_and_deleted() -> None:
+    with FakeBatches() as endpoint, batches(endpoint) as client:
+        for mark in ("first", "second", "second"):
+            client.upload(mark, lines(client, mark))
+        assert client.forget_uploads("second")
+        assert list(endpoint.files) == ["file-1"]
+        assert client.forget_uploads("third")
+
+
+@pytest.mark.parametrize("call", ["GET files", "DELETE files"])
+def test_uploads_that_cannot_be_found_or_deleted_are_told(call: str) -> None:
+    with FakeBatches(faults={call: [failure(405)]}) as endpoint, batches(endpoint) as client:
+        client.upload("mark", lines(client, "a"))
+        assert not client.forget_uploads("mark")
+
+
+def test_an_upload_whose_answer_was_lost_leaves_no_second_file() -> None:
+    class Loses(FakeBatches):
+        """Keeps the first upload and breaks off."""
+
+        def serve(self, method: str, path: str, body: bytes, headers: object) -> Sent:
+            answer = super().serve(method, path, body, headers)  # type: ignore[arg-type]
+            return cut("x") if self.calls == ["POST files"] else answer
+
+    with Loses() as endpoint, batches(endpoint, retries=1) as client:
+        assert client.upload("mark", lines(client, "a")) == "file-2"
+        assert list(endpoint.files) == ["file-2"]
 
 
 def test_files_that_cannot_be_deleted_are_told() -> None:

@@ -288,9 +288,10 @@ def test_an_answer_is_limited_as_the_endpoint_takes_it(
         ("http://me:pw@127.0.0.1:9/v1?key=k", "http://127.0.0.1:9/v1"),
         ("https://api.example/v1", "https://api.example/v1"),
         ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+        ("https://API.example/v1/", "https://api.example/v1"),
         ("no url", "no url"),
     ],
-    ids=["password", "plain", "IPv6", "no url"],
+    ids=["password", "plain", "IPv6", "another way to write it", "no url"],
 )
 def test_a_url_is_shown_without_what_is_secret(url: str, shown: str) -> None:
     assert shown_url(url) == shown

@@ -590,6 +590,63 @@ def test_a_pass_that_is_killed_before_the_batch_was_made_hands_it_in_again(
         assert list(endpoint.files) == ["file-2"], "the first file was deleted"
 
 
+@pytest.mark.parametrize(
+    ("faults", "left", "counted"),
+    [({}, [], 0), ({"GET files": [failure(405)]}, ["file-1"], 1)],
+    ids=["found", "not listed"],
+)
+def test_a_pass_that_is_killed_after_the_upload_leaves_no_file_that_nobody_counts(
+    context: Context,
+    sessions: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    faults: Mapping[str, Sequence[Answer]],
+    left: list[str],
+    counted: int,
+) -> None:
+    def killed(*_: object) -> None:
+        raise _Killed
+
+    with endpoint_of(planned(*[find()] * 3), faults=faults) as endpoint:
+        with monkeypatch.context() as patch:
+            patch.setattr(stage, "note_upload", killed)
+            with pytest.raises(_Killed):
+                advance(context, endpoint)
+        assert rows(context, "SELECT input_file FROM batches") == [(None,)]
+        counts = advance(context, endpoint)
+        assert counts["requests_handed_in"] == 3
+        assert counts.get("batches_with_files_left", 0) == counted
+        assert list(endpoint.files) == [*left, "file-2"]
+
+
+def test_answers_that_are_not_there_yet_are_waited_for(
+    context: Context, sessions: list[str]
+) -> None:
+    """The batch says that it is over before its files can be read: no answer is lost for it."""
+    with endpoint_of(planned(*[find()] * 3), faults={"GET files/": [failure(404)]}) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        assert advance(context, endpoint) == {
+            "batches_not_reached": 1,
+            "pending": 3,
+            "batches_open": 1,
+        }
+        assert len(endpoint.files) == 2, "nothing is deleted"
+        assert advance(context, endpoint)["judged"] == 3
+
+
+@pytest.mark.slow
+def test_answers_that_never_come_are_given_up_a_day_after_the_expiry(
+    context: Context, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(*[find()] * 3)) as endpoint:
+        advance(context, endpoint)
+        endpoint.end()
+        del endpoint.files["file-2"]
+        assert advance(later(context, hours=43), endpoint)["pending"] == 3
+        assert advance(later(context, hours=45), endpoint)["unscored"] == 3
+        assert endpoint.files == {}
+
+
 def test_an_endpoint_without_batches_leaves_the_sessions_to_be_judged_at_once(
     context: Context, sessions: list[str]
 ) -> None:
