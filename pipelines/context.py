@@ -1,7 +1,7 @@
 """What a stage is given: the home, the configuration, the run and the clock."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -41,6 +41,10 @@ class Context:
         """The warehouse under the home's lock: for seconds, never across a model call."""
         with self.home.locked(f"signals {self.verb}"), open_warehouse(self.home.warehouse) as open_:
             yield open_
+
+    def judging_alone(self) -> AbstractContextManager[None]:
+        """The home's paid judging, for this run alone. Raises JudgingHeldError."""
+        return self.home.judging_alone(f"signals {self.verb}")
 
 
 def new_run_id(now: datetime) -> str:

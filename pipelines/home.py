@@ -2,14 +2,14 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from agent_core.errors import HomeError, LockHeldError
+from agent_core.errors import HomeError, JudgingHeldError, LockHeldError
 
 DEFAULT_WAIT_SECONDS = 60.0
 _SALT_BYTES = 32
@@ -115,19 +115,50 @@ class Home:
     @contextmanager
     def locked(self, holder: str, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> Iterator[None]:
         """Hold the home's lock. Raises LockHeldError, naming the holder, after `wait_seconds`."""
-        note = self.state / "lock-holder"
-        lock = FileLock(self.lock, timeout=wait_seconds)
-        try:
-            lock.acquire()
-        except Timeout:
-            name = note.read_text().strip() if note.exists() else "another process"
-            raise LockHeldError(
-                f"{self.root}: in use by {name}; wait for it to end, then try again"
-            ) from None
-        except OSError as error:
-            raise HomeError(f"{self.lock}: cannot be locked ({error.strerror})") from error
-        try:
-            note.write_text(f"{holder} (process {os.getpid()})")
+
+        def refused(by: str) -> LockHeldError:
+            return LockHeldError(f"{self.root}: in use by {by}; wait for it to end, then try again")
+
+        with _held(self.lock, self.state / "lock-holder", holder, wait_seconds, refused):
             yield
-        finally:
-            lock.release()
+
+    @contextmanager
+    def judging_alone(self, holder: str) -> Iterator[None]:
+        """Hold all judging that is paid for, at once or by a batch; the warehouse stays free.
+
+        A second run would pay for the same again. Raises JudgingHeldError, naming the holder, at
+        once: what another run pays for takes hours.
+        """
+
+        def refused(by: str) -> LockHeldError:
+            return JudgingHeldError(
+                f"{self.root}: {by} is judging by a model; wait for it to end, then try again"
+            )
+
+        lock, note = self.state / "judging.lock", self.state / "judging-holder"
+        with _held(lock, note, holder, 0, refused):
+            yield
+
+
+@contextmanager
+def _held(
+    path: Path,
+    note: Path,
+    holder: str,
+    wait_seconds: float,
+    refused: Callable[[str], LockHeldError],
+) -> Iterator[None]:
+    """Hold a lock, with the holder's name in `note` for the others."""
+    lock = FileLock(path, timeout=wait_seconds)
+    try:
+        lock.acquire()
+    except Timeout:
+        name = note.read_text().strip() if note.exists() else ""
+        raise refused(name or "another process") from None
+    except OSError as error:
+        raise HomeError(f"{path}: cannot be locked ({error.strerror})") from error
+    try:
+        note.write_text(f"{holder} (process {os.getpid()})")
+        yield
+    finally:
+        lock.release()

@@ -25,7 +25,6 @@ from judges.publication import Sealed, sealed
 from judges.verdict import Judgement
 from pipelines.budget import Budget
 from pipelines.context import Context
-from pipelines.judging_lock import judging_alone
 from pipelines.stages.batch_collecting import collect_batches, note_what_is_open
 from pipelines.stages.batch_requests import (
     BatchFailedError,
@@ -69,7 +68,7 @@ def judge_in_batches(
     the endpoint cannot be used; what was done by then stands.
     """
     counts: Counter[str] = Counter()
-    with judging_alone(context):
+    with context.judging_alone():
         try:
             counts.update(collect_batches(context, endpoint))
             work = _Round(context, judge, endpoint, budget or Budget())

@@ -21,7 +21,6 @@ from judges.verdict import JudgeIdentity
 from pipelines.budget import Budget, Reservation
 from pipelines.context import Context
 from pipelines.failing_calls import FailingCalls, failed_by_endpoint
-from pipelines.judging_lock import judging_alone
 from pipelines.open_session import OpenSession
 from pipelines.progress import end_progress
 from pipelines.stages.judgement_rows import (
@@ -70,7 +69,10 @@ def judge_by_model(
 
     counts["changed_meanwhile"] = 0
     budget = budget or Budget()
-    with judging_alone(context), with_batches_collected(context, judge, sessions, counts) as chosen:
+    with (
+        context.judging_alone(),
+        with_batches_collected(context, judge, sessions, counts) as chosen,
+    ):
         _Run(context, judge, budget, chosen, counts).judge()
     counts["too_long"] = len(budget.too_long)
     ended = counts["judged"] + counts["unscored"] + counts["changed_meanwhile"]

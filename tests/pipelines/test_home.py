@@ -56,6 +56,15 @@ def test_a_second_process_is_told_who_holds_the_lock(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["lock", "state/judging.lock"])
+def test_a_lock_that_cannot_be_taken_is_one_line(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path).prepare()
+    (home.root / name).mkdir()
+    taken = home.locked("me") if name == "lock" else home.judging_alone("me")
+    with pytest.raises(HomeError, match=rf"{name}: cannot be locked \(Is a directory\)"), taken:
+        pass
+
+
 def test_a_home_that_cannot_be_made_names_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HomeError, match="--home DIR"):

@@ -17,7 +17,6 @@ from pipelines.definitions import JOB_NAME, SignalsHome, build_definitions
 from pipelines.home import Home
 from pipelines.job import prepare_dagster, run_job_in_process
 from pipelines.judging import make_model_judge
-from pipelines.judging_lock import judging_alone
 from pipelines.stages.ingest import ingest
 from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
 from pipelines.stages.sessions import summarise_sessions
@@ -103,9 +102,9 @@ def test_a_run_that_chose_before_another_one_judged_asks_for_nothing(
 
 
 def test_a_lock_is_free_again_when_a_run_fails(context: Context) -> None:
-    with pytest.raises(ZeroDivisionError), judging_alone(context):
+    with pytest.raises(ZeroDivisionError), context.judging_alone():
         raise ZeroDivisionError
-    with judging_alone(context), pytest.raises(JudgingHeldError), judging_alone(context):
+    with context.judging_alone(), pytest.raises(JudgingHeldError), context.judging_alone():
         raise AssertionError("two at a time")
 
 
@@ -187,7 +186,7 @@ def test_a_run_beside_one_that_judges_leaves_the_model_to_it_and_publishes(
     home = context.home
     home.config.write_text('[judge]\njudge = "llm"\nconsent = true\nidle_hours = 0\n'
                            'base_url = "http://127.0.0.1:9/v1"\n')  # fmt: skip
-    with judging_alone(context), suppress(NotJudgedError):
+    with context.judging_alone(), suppress(NotJudgedError):
         run_job_in_process(home, [tmp_path / "logs"])
     with context.warehouse() as connection:
         sql = "SELECT counts ->> 'reason' FROM runs WHERE stage = ? AND status = 'failed'"

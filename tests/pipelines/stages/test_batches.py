@@ -24,7 +24,6 @@ from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
 from pipelines.export import export_rows
 from pipelines.home import Home
-from pipelines.judging_lock import judging_alone
 from pipelines.stages import batches as stage
 from pipelines.stages.batches import judge_in_batches
 from pipelines.stages.ingest import ingest
@@ -693,7 +692,7 @@ def test_a_second_pass_at_the_same_time_is_refused(context: Context, sessions: l
     told = r"signals test \(process \d+\) is judging by a model; wait for it to end"
     with (
         endpoint_of() as endpoint,
-        judging_alone(context),
+        context.judging_alone(),
         pytest.raises(JudgingHeldError, match=told),
     ):
         advance(context, endpoint)
