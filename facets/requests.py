@@ -57,9 +57,10 @@ class UnservedRequest(NamedTuple):
 
     @property
     def abstract(self) -> str:
-        """A sentence of closed words."""
-        wish = f"{action_words(self.action)} {topic_words(self.topic)}"
-        return f"the person asked {wish}, {ENDING_WORDS[self.ending]}"
+        """A sentence of closed words; the topic leads, so that its vector is a matter of it."""
+        topic = topic_words(self.topic)
+        wish = f"the person asked {action_words(self.action)} {topic}"
+        return f"{topic}: {wish}, {ENDING_WORDS[self.ending]}"
 
 
 class RequestReading(NamedTuple):

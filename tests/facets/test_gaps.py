@@ -69,7 +69,9 @@ def test_a_topic_asked_for_in_vain_is_a_gap_with_its_evidence() -> None:
         "sessions_served": 2,
         "served_share": 0.25,
         "sessions_read": 11,
-        "examples": ["the person asked to send an e-mail, the agent said that it could not"],
+        "examples": [
+            "an e-mail: the person asked to send an e-mail, the agent said that it could not"
+        ],
         "held_out_jaccard": 1.0,
         "held_out_gain": evidence["held_out_gain"],
     }
@@ -173,5 +175,5 @@ def test_every_topic_has_a_probe() -> None:
     abstracts = probe_abstracts()
     assert set(abstracts) == set(topic_groups())
     assert abstracts["pdf"] == (
-        "the person asked to get a PDF document, the agent said that it could not"
+        "a PDF document: the person asked to get a PDF document, the agent said that it could not"
     )

@@ -161,7 +161,10 @@ def test_an_abstract_holds_no_word_of_the_session() -> None:
         agent("I cannot send e-mails to Anna Kowalczyk about Project Heron."),
     )
     (found,) = read_requests(session).unserved
-    assert found.abstract == "the person asked to send an e-mail, the agent said that it could not"
+    assert (
+        found.abstract
+        == "an e-mail: the person asked to send an e-mail, the agent said that it could not"
+    )
 
 
 def test_every_abstract_is_of_the_vocabulary_alone() -> None:

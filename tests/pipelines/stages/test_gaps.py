@@ -87,7 +87,7 @@ def test_requests_in_vain_are_read_once_and_proposed_until_decided(context: Cont
     assert prototype["model"] == Embedder().model_id
     assert (evidence["served_share"], evidence["sessions_asked"]) == (0.0, 6)
     assert evidence["examples"] == [
-        "the person asked to send an e-mail, the agent said that it could not"
+        "an e-mail: the person asked to send an e-mail, the agent said that it could not"
     ]
     again = replace(context, run_id="run-2")
     assert propose_gaps(again) == {
@@ -140,7 +140,8 @@ def test_what_a_killed_run_has_read_stays_read(
 ) -> None:
     with_sessions(context, in_vain=4, served=0)
     monkeypatch.setattr(judgement_rows, "_BATCH_STEPS", 3)
-    write_rows, written = gaps._write, []
+    write_rows = gaps._write
+    written: list[Any] = []
 
     def killed(*given: Any) -> None:
         if written:
