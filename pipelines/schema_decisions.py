@@ -129,8 +129,8 @@ def leave_open(
         "SELECT decision, reason FROM schema_decisions WHERE proposal_id = ? "
         "ORDER BY number DESC LIMIT 1",
         [proposal_id],
-    ).fetchone()
-    if last != ("left_open", reason):
+    ).fetchall()
+    if last != [("left_open", reason)]:
         unchanged = Decided(ensure_schema(connection, now).version, [], 0, 0, 0)
         _record(connection, "left_open", unchanged, now, proposal_id=proposal_id, by="auto",
                 reason=reason)  # fmt: skip

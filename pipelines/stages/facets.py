@@ -82,6 +82,6 @@ def _fill(context: Context, batch: pl.DataFrame, schema: FacetSchema) -> None:
 
 def _values(session: Session | None, schema: FacetSchema, facets: list[str]) -> dict[str, Value]:
     """By facet; None, not known, where the log is not there any more."""
-    if session is None:
+    if session is None or not session.steps:
         return dict.fromkeys(facets)
     return {found.facet: found.value for found in values_from_log(session, schema, facets)}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ def make_context(folder: Path, **config: Any) -> Context:
     return Context(Home(folder / "home").prepare(), settings, "run-1", "test", lambda: NOW)
 
 
+def copy_of(context: Context, folder: Path) -> Context:
+    """The same warehouse in a home of its own: a migration a test would be slow."""
+    home = Home(folder / "home").prepare()
+    home.warehouse.write_bytes(context.home.warehouse.read_bytes())
+    return replace(context, home=home)
+
+
 def model_of(context: Context) -> str:
     """The id of its embedding model."""
     return Embedder(context.config.embedding.model_dir).model_id
@@ -57,9 +65,10 @@ def add_session(
     moments: Sequence[tuple[str, str]] = (),
     *,
     facets: Mapping[str, Any] | None = None,
+    turns: int = 0,
     **values: Any,
 ) -> None:
-    """A judged session with friction moments of (judged type, description)."""
+    """A judged session with friction moments of (judged type, description), and person's turns."""
     add(connection, "sessions", session_key=key, session_id=key, **values)
     add(connection, "judgements", judgement_id=f"j-{key}", session_key=key, summary=f"sum-{key}",
         facets=dict(facets or {}))  # fmt: skip
@@ -67,6 +76,9 @@ def add_session(
         add(connection, "moments", moment_id=f"{key}-{number}", judgement_id=f"j-{key}",
             session_key=key, source_ref=f"r{number}", type=judged, judged_type=judged,
             descriptor=descriptor)  # fmt: skip
+    for number in range(turns):
+        add(connection, "steps", session_key=key, source_ref=f"t{number}", position=number,
+            source="user", is_person=True)  # fmt: skip
 
 
 def propose(connection: duckdb.DuckDBPyConnection, proposal: Proposal) -> None:

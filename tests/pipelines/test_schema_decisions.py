@@ -22,6 +22,7 @@ from tests.pipelines.schema_world import (
     NOW,
     WEST,
     add_session,
+    copy_of,
     make_context,
     model_of,
     place_texts,
@@ -42,10 +43,10 @@ JUDGED = {
 }
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Context:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """Three sessions; texts lie in the east, in the north, or nowhere yet."""
-    context = make_context(tmp_path)
+    context = make_context(tmp_path_factory.mktemp("template"))
     with context.warehouse() as connection:
         add_session(connection, "s1", [("other", "east"), ("correction", "east")],
                     facets={"intent": "other", "outcome": "success"})  # fmt: skip
@@ -62,6 +63,12 @@ def world(tmp_path: Path) -> Context:
         )
         ensure_schema(connection, NOW)
     return context
+
+
+@pytest.fixture
+def world(template: Context, tmp_path: Path) -> Context:
+    """A copy for each test to change."""
+    return copy_of(template, tmp_path)
 
 
 def _accept(world: Context, connection: duckdb.DuckDBPyConnection, proposal: Proposal) -> Any:
