@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from agent_core.errors import ConfigError
 from agent_core.model import OpenAIModel, shown_url
-from judges.verdict import Judge
 from pipelines.config import JudgeConfig
 from pipelines.context import Context
 
@@ -32,18 +31,6 @@ def require_consent(config: JudgeConfig, what: str) -> None:
             f"{what} would be sent to {shown_url(config.base_url)}: "
             "set [judge] consent = true to agree"
         )
-
-
-def make_judge(context: Context, name: str) -> Judge:
-    """The judge of that name: `rules`, or `llm` over the configured endpoint.
-
-    Raises ConfigError where the endpoint's key is asked for and missing.
-    """
-    if name == "rules":
-        from pipelines.stages.rules_judgements import rules_setup
-
-        return rules_setup(context).build().judge
-    return make_model_judge(context)
 
 
 def make_model_judge(context: Context) -> "LLMJudge":

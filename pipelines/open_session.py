@@ -75,10 +75,6 @@ class OpenSession:
             self._replies[request.request_hash] = answer
         self._go_on()
 
-    def close(self) -> None:
-        """Leave it unfinished; its answers can be used again."""
-        self._judging.close()
-
     def _begin(self) -> None:
         try:
             self._open_round(next(self._judging))

@@ -1,7 +1,6 @@
 """Rows of judgements: which sessions wait for a judge's verdict, and how a verdict is kept."""
 
 import hashlib
-import traceback
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,10 +10,9 @@ import duckdb
 import orjson
 import polars as pl
 
-from agent_core.errors import SignalsError
 from agent_core.session import Session
-from judges.publication import Sealed, sealed
-from judges.verdict import Judge, JudgeIdentity, Judgement
+from judges.publication import Sealed
+from judges.verdict import JudgeIdentity, Judgement
 from pipelines.context import Context
 from pipelines.stages.batch_requests import STILL_EXPECTED, pending_sessions
 from pipelines.stages.model_replies import MAX_ATTEMPTS
@@ -102,18 +100,6 @@ def load_unjudged(
     going = pending_sessions(connection, identity).select(waiting.columns)
     same = ["session_key", "content_hash"]
     return load_unchanged(connection, batch.join(pl.concat([waiting, going]), on=same, how="semi"))
-
-
-def judge_one(judge: Judge, session: Session) -> Sealed:
-    """A judgement whatever happens to one session; what is systemic is raised."""
-    try:
-        return sealed(judge(session), session)
-    except SignalsError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the per-session edge: a failure becomes a row
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        reason = f"the judge failed: {type(error).__name__} in {place.name} line {place.lineno}"
-        return sealed(Judgement(session.key, judge.identity, "unscored", reason=reason), session)
 
 
 def write_judgements(

@@ -28,9 +28,9 @@ from pipelines.stages import batches as stage
 from pipelines.stages.batches import judge_in_batches
 from pipelines.stages.ingest import ingest
 from pipelines.stages.judgement_rows import write_judgements
-from pipelines.stages.judgements import judge_sessions
 from pipelines.stages.model_judgements import judge_by_model, sessions_for_model
 from pipelines.stages.moments import collect_moments
+from pipelines.stages.rules_judgements import judge_by_rules
 from pipelines.stages.sessions import summarise_sessions
 from pipelines.warehouse import query
 from pipelines.warehouse.session_rows import load_sessions
@@ -211,9 +211,7 @@ def test_the_requests_are_those_of_the_calls_at_once(
 def test_what_is_pending_is_seen_and_hides_no_verdict_of_the_rules(
     context: Context, sessions: list[str]
 ) -> None:
-    from judges.rules import RulesJudge
-
-    judge_sessions(context, RulesJudge(salt=b"salt"))
+    judge_by_rules(context)
     collect_moments(context)
     before = list(export_rows(context, "sessions"))
     with endpoint_of(planned(None, None, None)) as endpoint:

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from agent_core.errors import BadInputError
-from judges.rules import RulesJudge
 from pipelines.config import Config, SelectConfig, SourcesConfig
 from pipelines.context import Context
 from pipelines.stages.file_rows import write_files
 from pipelines.stages.file_state import Wanted, manner_of
 from pipelines.stages.ingest import ingest
-from pipelines.stages.judgements import judge_sessions
 from pipelines.stages.provenance import CoreLogs
 from pipelines.stages.reading import read_batches
+from pipelines.stages.rules_judgements import judge_by_rules
 from pipelines.stages.sessions import summarise_sessions
 from pipelines.warehouse import query
 from tests.pipelines.claude_log import answered, said, write_log
@@ -240,7 +239,7 @@ def test_what_is_excluded_later_goes_and_comes_back(context: Context, tmp_path: 
     write_log(tmp_path / "a.jsonl", *_FIRST)
     ingest(context, [tmp_path / "a.jsonl"])
     summarise_sessions(context)
-    judge_sessions(context, RulesJudge(b"salt"))
+    judge_by_rules(context)
     excluding = _with(context, exclude=["/home/ada"])
     assert ingest(excluding, [tmp_path / "a.jsonl"])["files_excluded"] == 1
     for table in ("steps", "sessions", "judgements", "file_sessions"):
