@@ -56,11 +56,12 @@ def _evidence(found: TestedQuantity, unit: str) -> Mapping[str, Any]:
         "odds_ratio_a_turn": _rounded(found.rate_odds_ratio),
         "p_value": _rounded(found.p_value),
         "q_value": _rounded(found.q_value),
-        "held_out_gain": _rounded(gain.log_loss),
-        "held_out_gain_low": _rounded(gain.low),
-        "held_out_gain_high": _rounded(gain.high),
+        "gain": _rounded(gain.auroc_with - gain.auroc_without),
         "auroc_without": _rounded(gain.auroc_without),
         "auroc_with": _rounded(gain.auroc_with),
+        "log_loss_gain": _rounded(gain.log_loss),
+        "log_loss_gain_low": _rounded(gain.low),
+        "log_loss_gain_high": _rounded(gain.high),
         "left_out": "users or projects" if gain.by_group else "sessions",
     }
 

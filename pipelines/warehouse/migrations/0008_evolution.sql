@@ -54,10 +54,32 @@ CREATE TABLE session_measures (       -- quantities of a session's log that may 
     PRIMARY KEY (session_key, measure)
 );
 
+CREATE TABLE quantity_tests (         -- what the last run found of each measure: null, not tested so far
+    measure VARCHAR PRIMARY KEY,
+    reason VARCHAR,                   -- why it is not proposed; null: it is
+    eligible BIGINT NOT NULL,         -- sessions that show it
+    sessions BIGINT NOT NULL,         -- those in which it is not zero
+    users BIGINT NOT NULL,
+    p_value DOUBLE,
+    q_value DOUBLE,                   -- after false-discovery control over all measures tested
+    odds_ratio DOUBLE,                -- of friction, for one standard deviation of log(1 + value)
+    odds_low DOUBLE,                  -- 95 % interval
+    odds_high DOUBLE,
+    rate_odds_ratio DOUBLE,           -- the same of friction in a turn
+    log_loss_gain DOUBLE,             -- on sessions left out, in nats a session
+    log_loss_gain_low DOUBLE,
+    log_loss_gain_high DOUBLE,
+    auroc_without DOUBLE,
+    auroc_with DOUBLE,
+    stability DOUBLE,                 -- share of halves of the sessions with the same direction
+    run_id VARCHAR NOT NULL
+);
+
 CREATE TABLE drift (                  -- what the last run found to have changed
     target VARCHAR NOT NULL,          -- friction, delight or a facet
     value VARCHAR NOT NULL,
     change VARCHAR NOT NULL,          -- grows, shrinks, appears, vanishes, steady, unclear
+    reason VARCHAR,                   -- why it is unclear
     affected_before BIGINT NOT NULL,  -- sessions with the value
     sessions_before BIGINT NOT NULL,
     affected_after BIGINT NOT NULL,
