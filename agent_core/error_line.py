@@ -6,18 +6,24 @@ Every rule looks at lines of bounded length in a bounded excerpt, so that the ti
 import re
 from collections.abc import Callable, Sequence
 
+from agent_core.lazy_pattern import lazy_pattern
+
 _HEAD_CHARS, _TAIL_CHARS = 6000, 4000
 _LINE_CHARS = 400
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)?|[@-_])")
-_TAGS = re.compile(r"</?(?:tool_use_error|error|output|stderr|stdout|returncode|exception)>", re.I)
-_PREFIX = re.compile(r"(?:\[[\w:.#/-]{1,30}\]\s+|\S{1,60} (?:typecheck|build|lint|test): )+", re.I)
-_EXIT = re.compile(
+_ESCAPES = lazy_pattern(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)?|[@-_])")
+_TAGS = lazy_pattern(
+    r"</?(?:tool_use_error|error|output|stderr|stdout|returncode|exception)>", re.I
+)
+_PREFIX = lazy_pattern(
+    r"(?:\[[\w:.#/-]{1,30}\]\s+|\S{1,60} (?:typecheck|build|lint|test): )+", re.I
+)
+_EXIT = lazy_pattern(
     r"(?:(?:process )?exit(?:ed)?(?: with)?(?: status| code)?:? |returncode>\s*)(-?\d{1,6})", re.I
 )
 _TELLING_CODES = frozenset((124, 126, 127, 130, 134, 137, 139, 143))
 """Exit codes that say more than that the command failed: time, permission, signals."""
-_HEADERS = re.compile(
+_HEADERS = lazy_pattern(
     r"(?:process )?exit(?:ed)?(?: with)?(?: status| code):? -?\d+\W*$|exit code -?\d+$|-?\d+$"
     r"|chunk id: \w+$|wall time:? |original token count: |total output lines: |output:$"
     r"|warning: truncated output|script (?:failed|completed|running)\b|\$ |> |\+ |\W*$"
@@ -25,53 +31,53 @@ _HEADERS = re.compile(
     r"stdout: *$",
     re.I,
 )
-_SANDBOX = re.compile(
+_SANDBOX = lazy_pattern(
     r"failed in sandbox .{0,120}?exit code: -?\d+, stdout: *(?:, stderr: )?", re.I
 )
-_PASSED = re.compile(
+_PASSED = lazy_pattern(
     r"(?:\(pass\)|✓|✔|√|--- pass|ok\b|pass\b|passed\b|=== run|=== pause|\S+::\S+ passed)", re.I
 )
 
-_TOOL_ERROR = re.compile(r"\s*<tool_use_error>\s*([^\n]{1,400})", re.I)
-_EXCEPTION = re.compile(
+_TOOL_ERROR = lazy_pattern(r"\s*<tool_use_error>\s*([^\n]{1,400})", re.I)
+_EXCEPTION = lazy_pattern(
     r"(?:E\s+|Uncaught\s+|\w+\.go:\d+:\s*)?(?:[A-Za-z_]\w*\.)*[A-Z]\w*"
     r"(?:Error|Exception|Failure|Exit|Interrupt|Warning|Timeout|NotFound)\b(?:\s*\[\w+\])?(?::|$)"
 )
 _TRACEBACK = "Traceback (most recent call last)"
-_NO_COMMAND = re.compile(
+_NO_COMMAND = lazy_pattern(
     r"(?:command not found: (?P<after>[\w./@+-]{1,80})"
     r"|(?P<before>[\w./@+-]{1,80}): (?:command )?not found$)"
 )
-_NO_FILE = re.compile(r".{0,200}\bno such file or directory\b", re.I)
-_COMPILER = re.compile(
+_NO_FILE = lazy_pattern(r".{0,200}\bno such file or directory\b", re.I)
+_COMPILER = lazy_pattern(
     r"error(?:\[\w+\]| [A-Z]{1,4}\d+)?: |\S+:\d+:\d+:? (?:fatal )?error|\S+\(\d+,\d+\): error"
     r"|\S+\.\w{1,5}:\d+:\d+: "
 )
-_LINTER = re.compile(
+_LINTER = lazy_pattern(
     r"(?:at )?\S+ (?P<rule>lint/\w+/\w+|format|organizeImports)\b(?=.*━|\s+FIXABLE|$)"
 )
-_PLAIN = re.compile(
+_PLAIN = lazy_pattern(
     r"(?:\S{1,40}: )?(?:fatal|error|panic|npm err!|npm error|err!)\b(?! (?:task|trace))[:! ]"
     r"|jq: |gh: ",
     re.I,
 )
-_TEST = re.compile(
+_TEST = lazy_pattern(
     r"--- FAIL: |\(fail\) |FAILED |FAIL\b(?!.*\[(?:build|setup) failed\])|[✗✘] |not ok \d"
     r"|[1-9]\d* (?:tests? )?fail(?:ed|ures?)?\b"
 )
-_NO_BUILD = re.compile(r".{0,300}\[(?:build|setup) failed\]")
-_VAGUE = re.compile(
+_NO_BUILD = lazy_pattern(r".{0,300}\[(?:build|setup) failed\]")
+_VAGUE = lazy_pattern(
     r"error|fail|fatal|denied|not found|timed? ?out|exception|cannot|can't|unable|invalid|unknown"
     r"|no such|refused|missing|must be|not allowed|unsupported|aborted|conflict|no matches found"
     r"|not defined|are ignored|would be reformatted|did not find",
     re.I,
 )
-_LISTING = re.compile(
+_LISTING = lazy_pattern(
     r"\d+[\t→:|]|[+-](?![\w-]*: )|[0-9a-f]{7,40} |//|#|\*|\|"
     r"|(?:return|if|func|def|import|const|let|var|for|class)\b|\S+\.\w{1,5}:\d+[:-](?!\d+:)"
 )
 """Lines of code, of a diff, of a search or of a history: what stands there failed nowhere."""
-_SUMMARY = re.compile(
+_SUMMARY = lazy_pattern(
     r"(?:error: )?(?:script|command) .{1,80} exited with|error: \S+ exited with"
     r"|error: (?:item \d+|all) fail|found \d+ (?:error|problem|issue|warning|diagnostic)"
     r"|error task failed|.{0,12}errors? were emitted|\W*\d+ problems?|exit status \d+"

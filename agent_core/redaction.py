@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from agent_core.lazy_pattern import lazy_pattern
+
 SECRET = "[secret]"
 MOST_DEPTH = 60
 """What lies deeper in a JSON value is left out."""
@@ -35,7 +37,7 @@ _NO_SECRET = (
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
-        re.compile(
+        lazy_pattern(
             r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
             r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
             re.S,
@@ -43,25 +45,25 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         "[private key]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             r"(?<=://)(?:[^\s/:@\"'<>]{0,256}:[^\s@\"'<>]{1,256}|[^\s/:@\"'<>]{16,256})(?=@)"
         ),
         SECRET,
     ),
-    (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
+    (lazy_pattern(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
     (
-        re.compile(r"(hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/-]+", re.I),
+        lazy_pattern(r"(hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/-]+", re.I),
         r"\1[secret]",
     ),
-    (re.compile(r"(discord(?:app)?\.com/api/webhooks/)[\w/-]+", re.I), r"\1[secret]"),
+    (lazy_pattern(r"(discord(?:app)?\.com/api/webhooks/)[\w/-]+", re.I), r"\1[secret]"),
     (
-        re.compile(
+        lazy_pattern(
             r"(?:(?<![\w-])|(?<=\\[nrt]))eyJ[\w-]{4,4096}\.[\w-]{4,}+(?:\.[\w-]++)?",
         ),
         SECRET,
     ),
     (
-        re.compile(
+        lazy_pattern(
             _START + r"(?:(?:sk|pk|rk)[-_][\w-]{12,}|gh[opsur]_\w{16,}|github_pat_\w{16,}|"
             r"glpat-[\w-]{12,}|xox[abeoprs]-[\w-]{10,}|(?:AKIA|ASIA)[0-9A-Z]{12,}|AIza[\w-]{20,}|"
             r"hf_\w{16,}|npm_\w{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|ya29\.[\w-]{16,}|dop_v1_\w{20,})"
@@ -69,7 +71,7 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         SECRET,
     ),
     (
-        re.compile(
+        lazy_pattern(
             r"(authorization\\{0,3}[\"']?\s{0,8}[:=]\s{0,8}\\{0,3}[\"']?"
             r"(?:bearer|basic|token|digest|apikey)\s{1,8})(?!\[)[^\s\"'\\,;]{4,}",
             re.I,
@@ -77,33 +79,33 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         r"\1[secret]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             r"((?<![A-Za-z])(?i:bearer|basic)\s)(?=[\w+/~.-]{0,200}[0-9A-Z._=+/-])"
             r"[\w.~+/-]{8,}=*"
         ),
         r"\1[secret]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             r"((?<![a-z])(?:set-)?cookie\\{0,3}[\"']?\s{0,8}:\s{0,8}\\{0,3}[\"']?)[^\n\"'\\]+", re.I
         ),
         r"\1[secret]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             rf"({_NAMES}(?:{_QUOTE})?\s{{0,20}}[:=]\s{{0,20}})({_QUOTE})(?!\[)[^\"'\n\\]{{4,400}}",
             re.I,
         ),
         r"\1\2[secret]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             rf"({_NAMES}(?:{_QUOTE})?\s{{0,20}}[:=]\s{{0,20}}){_NO_SECRET}[^\s\"',;]{{6,}}", re.I
         ),
         r"\1[secret]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             rf"((?<![\w-])--(?:[a-z]{{1,12}}-)?(?:{_NAMES}|pass|cookie)(?:=|\s{{1,20}}))"
             rf"(?![-\[<]|\$[A-Za-z_({{])(?:\"[^\"\n]{{1,400}}\"|'[^'\n]{{1,400}}'|[^\s\"']+)",
             re.I,
@@ -111,14 +113,14 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         r"\1[secret]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             r"((?<![\w-])(?:-u\s{0,8}|--user[=\s]\s{0,8})[\"']?)(?!\d+:\d+(?!\S))"
             r"[^\s\"':/]{0,128}:[^\s\"'/][^\s\"']{0,256}"
         ),
         r"\1[secret]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             r"((?:aws|secret|access.?key)[^\n]{0,40}?(?<![A-Za-z0-9/+]))[A-Za-z0-9/+]{40}"
             r"(?![A-Za-z0-9/+=])",
             re.I,
@@ -126,19 +128,19 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
         r"\1[secret]",
     ),
     (
-        re.compile(
+        lazy_pattern(
             _START + r"(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])(?=[A-Za-z0-9]*\d)"
             r"[A-Za-z0-9]{32,}(?![A-Za-z0-9])"
         ),
         SECRET,
     ),
 )
-_WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SECRET_KEY = re.compile(
+_WORD_EDGE = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
+_SECRET_KEY = lazy_pattern(
     rf"(?:\A|.*[_.\s-])-{{0,2}}(?:{_NAMES}|pass|cookie)(?:[_-]?(?:value|text|hash|\d+))?\Z",
     re.I | re.S,
 )
-_SECRET_FLAG = re.compile(rf"--?(?:[a-z]{{1,12}}-)?(?:{_NAMES}|pass|cookie)\Z", re.I)
+_SECRET_FLAG = lazy_pattern(rf"--?(?:[a-z]{{1,12}}-)?(?:{_NAMES}|pass|cookie)\Z", re.I)
 
 
 def redact_secrets(text: str) -> str:

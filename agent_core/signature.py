@@ -6,6 +6,7 @@ import re
 from typing import Literal, get_args
 
 from agent_core.error_line import telling_line
+from agent_core.lazy_pattern import lazy_pattern
 
 ErrorClass = Literal[
     "timeout",
@@ -58,7 +59,7 @@ _CLASS_TEXTS: tuple[tuple[ErrorClass, str], ...] = (
     ("api_error", r"api error|internal server error|\b50[0-9]\b"),
     ("command_failed", r"exit(ed)?( with)?( status| code)?:? ?[1-9]\d*|returncode|traceback"),
 )
-_CLASS_PATTERNS = tuple((name, re.compile(text)) for name, text in _CLASS_TEXTS)
+_CLASS_PATTERNS = tuple((name, lazy_pattern(text)) for name, text in _CLASS_TEXTS)
 
 _EXTENSIONS = (
     "py|pyi|ipynb|js|mjs|cjs|ts|tsx|jsx|go|rs|c|h|cc|cpp|hpp|java|kt|rb|php|cs|swift|sh|sql|md|mdx"
@@ -90,16 +91,16 @@ _DIFFERING: tuple[tuple[str, str], ...] = (
     (r"^<path>:? (?=\w)", ""),
     (r"\s+", " "),
 )
-_NORMALISERS = tuple((re.compile(pattern), replacement) for pattern, replacement in _DIFFERING)
-_LABEL = re.compile(
+_NORMALISERS = tuple((lazy_pattern(pattern), replacement) for pattern, replacement in _DIFFERING)
+_LABEL = lazy_pattern(
     r"^(?:(?:fatal|error|err!|apply_patch verification failed|\(eval\):\d+"
     r"|(?:ba|z)?sh:(?: line)? ?\d+):\s+)+",
     re.I,
 )
 """What programs put before any failure."""
-_SETTLED = re.compile(r"exit code (?:\d+|<n>)|(?:command not found|linter): .*")
+_SETTLED = lazy_pattern(r"exit code (?:\d+|<n>)|(?:command not found|linter): .*")
 """Lines that hold nothing but what names the failure."""
-_SENTENCE = re.compile(r"(?<=[a-z>)])\. (?=[A-Z<])|\s*\[$|[.:,;\s]+$")
+_SENTENCE = lazy_pattern(r"(?<=[a-z>)])\. (?=[A-Z<])|\s*\[$|[.:,;\s]+$")
 _SIGNATURE_CHARS = 160
 _CLASSIFIED_CHARS = 4000
 _REJECTED = _CLASS_PATTERNS[0][1]

@@ -8,7 +8,7 @@ or by the agent. Such sentences are taken out before any word is looked for.
 import re
 import tomllib
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 _PARTS = ("reader", "reader_elsewhere", "verb", "noun")
@@ -46,7 +46,7 @@ def _kept(line: str) -> str:
 
 @cache
 def _patterns(kind: Literal["addressed", "ordering"]) -> re.Pattern[str]:
-    source = resources.files(__package__).joinpath("orders.toml").read_text(encoding="utf-8")
+    source = Path(__file__).with_name("orders.toml").read_text(encoding="utf-8")
     listed: dict[str, Any] = tomllib.loads(source)
     joined = "|".join(listed[kind])
     for part in _PARTS:

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from judges.rules.prose import Turn
@@ -29,7 +29,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{2,}")
 # Words without content, the most frequent of a few languages and of talk about code.
 _EMPTY_WORDS = frozenset(
-    resources.files(__package__).joinpath("empty_words.txt").read_text(encoding="utf-8").split()
+    Path(__file__).with_name("empty_words.txt").read_text(encoding="utf-8").split()
 )
 
 
