@@ -21,7 +21,7 @@ class OpenAtEndpoint(BaseModel):
     """From then on nothing is expected of it."""
 
 
-class BatchState(BaseModel):
+class OpenBatches(BaseModel):
     """All open batches, the oldest first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,17 +31,17 @@ class BatchState(BaseModel):
 
 def write_batch_state(home: Home, batches: Sequence[OpenAtEndpoint]) -> None:
     """Put the file in place of the one before."""
-    state = BatchState(batches=tuple(batches))
+    state = OpenBatches(batches=tuple(batches))
     write_atomically(_path(home), state.model_dump(mode="json"))
 
 
-def read_batch_state(home: Home) -> BatchState:
+def read_batch_state(home: Home) -> OpenBatches:
     """What was written last; no batch where nothing was. Raises HomeError."""
     path = _path(home)
     try:
-        return BatchState.model_validate_json(path.read_bytes())
+        return OpenBatches.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return BatchState()
+        return OpenBatches()
     except (OSError, ValidationError) as error:
         raise HomeError(
             f"{path}: cannot be read; delete it, signals judge --batch writes it anew"

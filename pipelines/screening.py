@@ -1,7 +1,7 @@
 """What the rules and the model say of the sessions that a cascade chooses from."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import astuple
 from typing import Any, NamedTuple
 
 import duckdb
@@ -12,6 +12,8 @@ from judges.cascade import expected_change
 from judges.verdict import JudgeIdentity
 from pipelines.context import Context
 from pipelines.run_estimate import SESSION_BYTES, calls_of
+from pipelines.stages.batch_requests import IS_BY_JUDGE
+from pipelines.stages.judgement_rows import quiet_since
 from pipelines.warehouse import query, replace_rows
 
 
@@ -56,17 +58,16 @@ def seen_sessions(
     """
     rows = query(
         connection,
-        """
+        f"""
         WITH rules AS (
             FROM judgements WHERE judge = 'rules' QUALIFY row_number() OVER (
                 PARTITION BY session_key, content_hash ORDER BY judged_at DESC, judgement_id) = 1
         ), model AS (
-            FROM judgements
-            WHERE (judge, judge_version, prompt_version, model, rubric_version) = (?, ?, ?, ?, ?)
+            FROM judgements WHERE {IS_BY_JUDGE}
         )
         SELECT s.session_key, s.content_hash, coalesce(s.user_id, '') AS user,
-            rules: {s: rules.status, t: rules.turns, m: rules.moments, f: rules.friction_score},
-            model: {s: model.status, t: model.turns, m: model.moments, f: model.friction_score},
+            rules: {{s: rules.status, t: rules.turns, m: rules.moments, f: rules.friction_score}},
+            model: {{s: model.status, t: model.turns, m: model.moments, f: model.friction_score}},
             coalesce(model.tokens_sent, 0) AS tokens_sent
         FROM sessions s
         LEFT JOIN rules USING (session_key, content_hash)
@@ -75,21 +76,9 @@ def seen_sessions(
           AND coalesce(s.ended_at, s.started_at, s.first_seen) <= ?
         ORDER BY s.session_key
         """,
-        [
-            identity.judge,
-            identity.judge_version,
-            identity.prompt_version,
-            identity.model,
-            identity.rubric_version,
-            quiet_since(context),
-        ],
+        [*astuple(identity), quiet_since(context)],
     )
     return [_seen(row) for row in rows.iter_rows(named=True)]
-
-
-def quiet_since(context: Context) -> datetime:
-    """A session that was active after this moment waits before a model is paid for it."""
-    return context.clock() - timedelta(hours=context.config.judge.idle_hours)
 
 
 def reading_sizes(

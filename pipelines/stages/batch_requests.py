@@ -1,6 +1,7 @@
 """Rows of requests in batches: whose they are, what became of them, which sessions wait."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from datetime import timedelta
 
 import duckdb
@@ -25,6 +26,9 @@ WINDOW = timedelta(days=1)
 
 GRACE = timedelta(days=1)
 """How long after its expiry a batch that has not ended is given up."""
+
+IS_BY_JUDGE = "(judge, judge_version, prompt_version, model, rubric_version) = (?, ?, ?, ?, ?)"
+"""Judgements of the judge whose JudgeIdentity, as a tuple, is given."""
 
 STILL_EXPECTED = f"""
 FROM batch_requests AS asked JOIN batches USING (marker)
@@ -106,23 +110,17 @@ def pending_sessions(
     """
     return query(
         connection,
-        """
+        f"""
         SELECT session_key, content_hash, sessions.steps,
                coalesce(ended_at, started_at, first_seen) AS active_at
         FROM sessions JOIN judgements AS known USING (session_key, content_hash)
         WHERE exclusion IS NULL AND known.status = 'pending'
-          AND (judge, judge_version, prompt_version, model, rubric_version) = (?, ?, ?, ?, ?)
+          AND {IS_BY_JUDGE}
           AND (session_key, content_hash) NOT IN (
               SELECT (session_key, content_hash) FROM batch_requests WHERE status = 'waiting')
         ORDER BY session_key
         """,
-        [
-            identity.judge,
-            identity.judge_version,
-            identity.prompt_version,
-            identity.model,
-            identity.rubric_version,
-        ],
+        [*astuple(identity)],
     )
 
 

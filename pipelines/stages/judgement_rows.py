@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from agent_core.session import Session
 from judges.publication import Sealed
 from judges.verdict import JudgeIdentity, Judgement
 from pipelines.context import Context
-from pipelines.stages.batch_requests import STILL_EXPECTED, pending_sessions
+from pipelines.stages.batch_requests import IS_BY_JUDGE, STILL_EXPECTED, pending_sessions
 from pipelines.stages.model_replies import MAX_ATTEMPTS
 from pipelines.warehouse import query, replace_rows
 from pipelines.warehouse.session_rows import load_sessions
@@ -47,33 +48,28 @@ def waiting_sessions(
             FROM judgements AS known
             WHERE known.session_key = sessions.session_key
               AND known.content_hash = sessions.content_hash
-              AND (judge, judge_version, prompt_version, model, rubric_version) = (?, ?, ?, ?, ?)
+              AND {IS_BY_JUDGE}
               AND CASE status WHEN 'unscored' THEN attempts >= ? OR judged_at > ?
                               WHEN 'pending' THEN EXISTS ({STILL_EXPECTED}) ELSE true END)
         ORDER BY session_key
         """,
-        [
-            identity.judge,
-            identity.judge_version,
-            identity.prompt_version,
-            identity.model,
-            identity.rubric_version,
-            MAX_ATTEMPTS,
-            now - _RETRY_AFTER,
-            now,
-        ],
+        [*astuple(identity), MAX_ATTEMPTS, now - _RETRY_AFTER, now],
     )
 
 
 def idle_sessions(waiting: pl.DataFrame, context: Context) -> pl.DataFrame:
     """Those that were quiet for `[judge] idle_hours`: a model is not paid for each version."""
-    quiet_since = context.clock() - timedelta(hours=context.config.judge.idle_hours)
-    return waiting.filter(pl.col("active_at") <= quiet_since)
+    return waiting.filter(pl.col("active_at") <= quiet_since(context))
 
 
-def batches_of_sessions(chosen: pl.DataFrame) -> list[pl.DataFrame]:
-    """Sessions in their order, as many at once as memory should hold."""
-    numbers = (chosen["steps"].cum_sum() // _BATCH_STEPS).alias("batch")
+def quiet_since(context: Context) -> datetime:
+    """A session that was active after this moment waits before a model is paid for it."""
+    return context.clock() - timedelta(hours=context.config.judge.idle_hours)
+
+
+def batches_of_sessions(chosen: pl.DataFrame, most_steps: int | None = None) -> list[pl.DataFrame]:
+    """Sessions in their order, of so many steps at once; default: as memory should hold."""
+    numbers = (chosen["steps"].cum_sum() // (most_steps or _BATCH_STEPS)).alias("batch")
     return chosen.with_columns(numbers).partition_by("batch", maintain_order=True)
 
 

@@ -19,6 +19,7 @@ from judges.rules.worker import begin_worker, judge_in_worker
 from judges.verdict import JudgeIdentity, Judgement
 from pipelines.context import Context
 from pipelines.stages.judgement_rows import (
+    batches_of_sessions,
     counted,
     load_unchanged,
     waiting_sessions,
@@ -78,8 +79,7 @@ def rules_setup(context: Context) -> RulesSetup:
 
 
 def _loaded(context: Context, chosen: pl.DataFrame) -> Iterator[_Batch]:
-    numbers = (chosen["steps"].cum_sum() // _BATCH_STEPS).alias("batch")
-    for rows in chosen.with_columns(numbers).partition_by("batch", maintain_order=True):
+    for rows in batches_of_sessions(chosen, _BATCH_STEPS):
         with context.warehouse() as connection:
             sessions = load_unchanged(connection, rows)
         if sessions:
