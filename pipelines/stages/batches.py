@@ -63,9 +63,10 @@ def judge_in_batches(
     """Collect what has ended, hand in what is missing, and return counts.
 
     Sessions that are in a batch go on, then `sessions` are begun in their order, as far as the
-    budget leads; both as of `judge_by_model`. A session whose request failed or expired is
-    unscored, and tried again like any other; answers that came are kept. Raises ModelError when
-    the endpoint cannot be used; what was done by then stands.
+    budget leads. What it does not reach is `over_budget` and waits, with the answers that came for
+    it; what the whole of it has no room for is `too_long`, here and in the budget. A session whose
+    request failed or expired is unscored, and tried again like any other; answers that came are
+    kept. Raises ModelError when the endpoint cannot be used; what was done by then stands.
     """
     counts: Counter[str] = Counter()
     with context.judging_alone():
@@ -107,6 +108,7 @@ class _Round:
                 self._hand_in(part)
             else:
                 self._hold_back(part)
+        self.counts["too_long"] = len(self.budget.too_long)
         return self.counts
 
     def _lines(self, chosen: pl.DataFrame) -> Iterator[tuple[str, bytes]]:
@@ -154,7 +156,7 @@ class _Round:
         """What is still to be handed in; nothing where the budget has no room for all of it."""
         asked = {name: one for name, one in missing.requests.items() if name not in self.waiting}
         if not self._afford(session, list(asked.values())):
-            self.counts["over_budget"] += 1
+            self.counts["over_budget"] += session.key not in self.budget.too_long
             return
         bare = replace(session, steps=())
         self._join(bare, [name for name in missing.requests if name not in asked])

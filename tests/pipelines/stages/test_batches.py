@@ -793,6 +793,15 @@ def test_the_budget_bounds_what_is_handed_in(context: Context, sessions: list[st
         assert advance(context, endpoint)["requests_handed_in"] == 2
 
 
+def test_what_no_budget_has_room_for_is_too_long_and_nothing_else(
+    context: Context, sessions: list[str]
+) -> None:
+    budget = Budget(tokens=100)
+    with endpoint_of() as endpoint:
+        assert advance(context, endpoint, budget=budget) == {"too_long": 3}
+    assert len(budget.too_long) == 3
+
+
 def load(context: Context, name: str) -> Session:
     with context.warehouse() as connection:
         key = query(connection, "SELECT session_key FROM sessions WHERE session_id = ?", [name])
