@@ -86,6 +86,23 @@ def fit_logistic(design: Design, outcome: Outcome, start: Vector | None = None) 
     return Fit(coefficients, predict(design, coefficients))
 
 
+def weigh_down(outcome: Outcome, fit: Fit, parameters: int) -> Outcome:
+    """The outcome with trials of one row counting for less, the more rows differ beyond chance.
+
+    Each row's weight is 1 / (1 + (trials - 1) * r), where r is the correlation of trials of one row
+    by the spread that the fit of so many parameters leaves (Williams, 1982, Applied Statistics 31,
+    model II): without it, the longest rows would decide alone.
+    """
+    expected = outcome.trials * fit.probabilities
+    spread = np.maximum(expected * (1 - fit.probabilities), 1e-9)
+    beyond = float((((outcome.successes - expected) ** 2) / spread).sum())
+    beyond -= len(spread) - parameters
+    more = float((outcome.trials - 1).sum())
+    correlation = min(1.0, max(0.0, beyond / more)) if more > 0 else 0.0
+    weights = 1 / (1 + (outcome.trials - 1) * correlation)
+    return Outcome(outcome.successes * weights, outcome.trials * weights)
+
+
 def predict(design: Design, coefficients: Vector) -> Vector:
     """Probability of a success in each row."""
     return _sigmoid(design.columns @ coefficients)

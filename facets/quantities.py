@@ -22,7 +22,7 @@ from scipy.stats import false_discovery_control
 
 from facets.friction_design import Known, Problem, scaled, state_problem
 from facets.held_out import Gain, held_out_gain, same_direction
-from facets.logistic import Fit, Vector, effect_of, fit_logistic, score_test
+from facets.logistic import Fit, Vector, effect_of, fit_logistic, score_test, weigh_down
 
 _CHANCE = 0.05
 """A p-value above this, of a quantity beyond those that passed before it: it repeats them."""
@@ -174,8 +174,11 @@ def _null(survey: _Survey, name: str, shown: pl.DataFrame, rows: NDArray[np.bool
 
 
 def _fitted(problem: Problem) -> _Null:
+    """Both fits; turns of one session that go together count for less than as many others."""
     friction, rate = (fit_logistic(problem.design, outcome) for outcome in problem.outcomes)
-    return _Null(problem, (friction, rate))
+    weighed = replace(problem, rate=weigh_down(problem.rate, rate, problem.design.columns.shape[1]))
+    again = fit_logistic(weighed.design, weighed.rate, rate.coefficients)
+    return _Null(weighed, (friction, again))
 
 
 def _tested(candidate: _Candidate) -> _Candidate:

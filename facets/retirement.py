@@ -21,12 +21,14 @@ VALUES_SCHEMA: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True, slots=True)
 class RetirementFloors:
-    """For how long a value must have been empty; both must hold."""
+    """For how long a value must have been empty; all must hold."""
 
     sessions: int = 200
     """Sessions since it was last shown that could have shown it."""
     days: int = 28
     """From the day that it was last shown, or from the first session there is, to the last."""
+    busy_days: int = 14
+    """Days of those that have such sessions: many that came on one day are one occasion."""
 
 
 def propose_retirements(
@@ -41,7 +43,9 @@ def propose_retirements(
     `sessions`, `exposed` and `shown` have the schemas of `facets.drift`, `values` VALUES_SCHEMA.
     """
     empty = _emptiness(sessions, exposed, shown, values).filter(
-        (pl.col("sessions") >= floors.sessions) & (pl.col("days") >= floors.days)
+        (pl.col("sessions") >= floors.sessions)
+        & (pl.col("days") >= floors.days)
+        & (pl.col("busy_days") >= floors.busy_days)
     )
     return [_proposal(row) for row in empty.sort("target", "value").iter_rows(named=True)]
 
@@ -63,6 +67,7 @@ def _emptiness(
     return told.group_by(*keys, "definition", "last_seen").agg(
         sessions=since.sum().cast(pl.Int64),
         users=pl.col("user_id").filter(since).n_unique().cast(pl.Int64),
+        busy_days=pl.col("day").filter(since).n_unique().cast(pl.Int64),
         days=(pl.col("day").max() - begun.first()).dt.total_days(),
     )
 
@@ -85,6 +90,7 @@ def _proposal(row: Mapping[str, Any]) -> Proposal:
             ),
             "sessions_without": row["sessions"],
             "days_without": row["days"],
+            "busy_days_without": row["busy_days"],
             "last_seen": None if last_seen is None else last_seen.isoformat(),
             "share_at_most": round(wilson_interval(0, row["sessions"]).high, 4),
         },

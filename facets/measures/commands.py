@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 
 from facets.log_reading import count_branch_switches, vocabulary
 from facets.measures.view import LogView
@@ -106,6 +106,7 @@ def longest_failure_run(view: LogView) -> int:
     return longest
 
 
+@lru_cache(maxsize=1024)
 def _runs_tests(command: str) -> bool:
     return bool(command) and _pattern("tests").search(command) is not None
 
@@ -123,6 +124,4 @@ def _is_cut(content: str) -> bool:
 @cache
 def _pattern(kind: str) -> re.Pattern[str]:
     listed = vocabulary()["commands"][kind]
-    return re.compile(
-        rf"(?<![\w./-])(?:[\w.-]{{0,60}}/){{0,8}}(?:{'|'.join(listed)})(?![\w.-])", re.IGNORECASE
-    )
+    return re.compile(rf"(?<![\w.-])(?:{'|'.join(listed)})(?![\w./-])", re.IGNORECASE)

@@ -77,11 +77,12 @@ def idle_gaps(view: LogView) -> int | None:
 
 
 def slow_calls(view: LogView) -> int | None:
-    """Calls that took over a minute; unknown where results have no times of their own."""
+    """Times that the agent went on over a minute after a call of its own; unknown without times."""
+    calling = {call.step for call in view.calls}
     lasted = [
-        _seconds(view.steps[call.step].timestamp, call.result.step.timestamp)
-        for call in view.calls
-        if call.result is not None and call.result.step is not view.steps[call.step]
+        _seconds(before.timestamp, after.timestamp)
+        for place, (before, after) in enumerate(pairwise(view.steps))
+        if place in calling and after.source == "agent"
     ]
     timed = [seconds for seconds in lasted if seconds is not None]
     return sum(seconds > _SLOW_SECONDS for seconds in timed) if timed else None

@@ -19,10 +19,11 @@ _KEPT = frozenset({OTHER, "unclear"})
 _ANY = "any"
 """The value of a count that is not zero."""
 
+# A log without times is filed under the day it was first seen, which says nothing of when it was.
 _SESSIONS = """
-SELECT session_key, user_id, day FROM sessions JOIN judgements USING (session_key)
+SELECT session_key, user_id, CASE WHEN started_at IS NOT NULL THEN day END AS day
+FROM sessions JOIN judgements USING (session_key)
 WHERE judgements.current AND judgements.status = 'judged' AND exclusion IS NULL
-  AND day IS NOT NULL
 """
 _READER = "concat_ws(' ', judge, judge_version, prompt_version, model, rubric_version)"
 # Of friction in a run without a person only an error can be seen.
@@ -75,6 +76,8 @@ def find_drift(context: Context) -> dict[str, int]:
         schema = ensure_schema(connection, context.clock())
         sessions, exposed, shown = _read(connection, schema)
         clusters = query(connection, _CLUSTERS)
+    undated = sessions["day"].null_count()
+    sessions = sessions.drop_nulls("day")
     known = _values_of(schema)
     asked = pl.concat([known.select("target", "value"), clusters])
     config = context.config
@@ -92,7 +95,12 @@ def find_drift(context: Context) -> dict[str, int]:
         replace_rows(connection, "drift", rows)
         new = write_proposals(connection, proposals, context.run_id, context.clock())
     counts = Counter(changes["change"].to_list())
-    return {**dict(sorted(counts.items())), "proposals": len(proposals), "proposals_new": new}
+    return {
+        **dict(sorted(counts.items())),
+        "undated": undated,
+        "proposals": len(proposals),
+        "proposals_new": new,
+    }
 
 
 def _read(

@@ -238,6 +238,7 @@ def test_what_is_empty_for_long_is_proposed_for_retirement(quiet: _Corpus) -> No
                 "finding": "none of 240 sessions in 40 days shows it, last seen on 2026-02-17",
                 "sessions_without": 240,
                 "days_without": 40,
+                "busy_days_without": 40,
                 "last_seen": "2026-02-17",
                 "share_at_most": 0.0158,
             },
@@ -254,6 +255,7 @@ def test_what_is_empty_for_long_is_proposed_for_retirement(quiet: _Corpus) -> No
                 "finding": "none of 246 sessions in 40 days shows it, nor any before",
                 "sessions_without": 246,
                 "days_without": 40,
+                "busy_days_without": 41,
                 "last_seen": None,
                 "share_at_most": 0.0154,
             },
@@ -263,8 +265,12 @@ def test_what_is_empty_for_long_is_proposed_for_retirement(quiet: _Corpus) -> No
 
 @pytest.mark.parametrize(
     "floors",
-    [RetirementFloors(sessions=247), RetirementFloors(days=41)],
-    ids=["too few sessions", "too few days"],
+    [
+        RetirementFloors(sessions=247),
+        RetirementFloors(days=41),
+        RetirementFloors(busy_days=42),
+    ],
+    ids=["too few sessions", "too few days", "too few busy days"],
 )
 def test_what_is_empty_for_a_short_time_stays(quiet: _Corpus, floors: RetirementFloors) -> None:
     assert propose_retirements(*quiet.frames(), _values("never"), floors) == []

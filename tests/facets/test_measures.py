@@ -305,13 +305,11 @@ def test_calls_of_one_answer_are_parallel_though_the_log_has_a_record_for_each()
     assert measure_session(_session([*steps, _read("d")]))["parallel_calls"] == 3
 
 
-def test_a_slow_call_is_timed_by_the_step_that_brings_its_result() -> None:
-    call = Step("1", "agent", tool_calls=(ToolCall("c", "Bash", {"command": "make"}),))
-    result = Step("2", "system", observations=(Observation("c", "built"),))
-    slow = [_at(0, call), _at(75, result)]
-    assert measure_session(_session(slow))["slow_calls"] == 1
-    within = [_at(0, _run("make")), _at(75, _says())]
-    assert measure_session(_session(within))["slow_calls"] is None
+def test_a_call_is_slow_by_when_the_agent_goes_on() -> None:
+    steps = [_at(0, _run("make")), _at(75, _says()), _at(80, _run("ls")), _at(81, _says())]
+    assert measure_session(_session(steps))["slow_calls"] == 1
+    waiting = [_at(0, _run("make")), _at(75, _person())]
+    assert measure_session(_session(waiting))["slow_calls"] is None
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,8 @@ def test_the_next_run_replaces_what_this_one_found(moved: Context) -> None:
 def test_a_type_that_is_long_empty_is_proposed_for_retirement(context: Context) -> None:
     with context.warehouse() as connection:
         ensure_schema(connection, NOW)
-        for week in range(6):
-            _add(connection, 40, _RECENT - timedelta(days=7 * week), 2)
+        for number in range(15):
+            _add(connection, 14, _RECENT - timedelta(days=2 * number), 1)
     assert find_drift(context)["proposals_new"] == 12
     with context.warehouse() as connection:
         found = connection.execute(
@@ -111,11 +111,20 @@ def test_a_type_that_is_long_empty_is_proposed_for_retirement(context: Context) 
         connection.execute("UPDATE schema_proposals SET status = 'rejected'")
     # Never what takes in the rest, nor what a log's rule would recognise.
     assert found == [
-        ("retire", "friction", "backtracking", 240, 3),
-        ("retire", "delight", "praise", 240, 3),
+        ("retire", "friction", "backtracking", 210, 3),
+        ("retire", "delight", "praise", 210, 3),
     ]
     assert find_drift(context)["proposals_new"] == 0
 
 
+def test_a_session_whose_log_has_no_time_is_on_no_day(context: Context) -> None:
+    with context.warehouse() as connection:
+        ensure_schema(connection, NOW)
+        _add(connection, 60, _BEFORE, 10)
+        _add(connection, 30, _RECENT, 20, started_at=None)
+    assert find_drift(context)["undated"] == 30
+    assert _rows(context, "friction")[3][3:7] == (0, 0, 10, 60)
+
+
 def test_an_empty_home_has_no_drift(context: Context) -> None:
-    assert find_drift(context) == {"proposals": 0, "proposals_new": 0}
+    assert find_drift(context) == {"undated": 0, "proposals": 0, "proposals_new": 0}
