@@ -1,7 +1,7 @@
 """Stage `embeddings`: a vector for every abstract text, computed once for each model."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import duckdb
 import polars as pl
@@ -38,7 +38,7 @@ def embed_texts(context: Context, also: Iterable[str] = ()) -> dict[str, int]:
         missing = _missing(connection, also, embedder.model_id)
     done = 0
     for batch in missing.iter_slices(_BATCH):
-        rows = _embedded(embedder, batch)
+        rows = vector_rows(embedder, batch["text"].to_list())
         with context.warehouse() as connection:
             replace_rows(connection, "embeddings", rows)
         done += batch.height
@@ -53,6 +53,13 @@ def text_hashes(texts: Iterable[str]) -> pl.Series:
     return pl.Series([hashlib.md5(text.encode()).hexdigest() for text in texts], dtype=pl.String)
 
 
+def vector_rows(embedder: Embedder, texts: Sequence[str]) -> pl.DataFrame:
+    """Rows of `embeddings` for these texts, computed now."""
+    vectors = pl.Series("vector", embedder.embed(texts)).arr.to_list()
+    model = pl.lit(embedder.model_id).alias("model")
+    return pl.DataFrame({"text_hash": text_hashes(texts), "vector": vectors}).with_columns(model)
+
+
 def _missing(
     connection: duckdb.DuckDBPyConnection, also: Iterable[str], model_id: str
 ) -> pl.DataFrame:
@@ -61,13 +68,6 @@ def _missing(
     missing = query(connection, _MISSING, [model_id])
     connection.unregister("also")
     return missing
-
-
-def _embedded(embedder: Embedder, batch: pl.DataFrame) -> pl.DataFrame:
-    vectors = pl.Series("vector", embedder.embed(batch["text"].to_list()))
-    return batch.select("text_hash", model=pl.lit(embedder.model_id)).with_columns(
-        vectors.arr.to_list()
-    )
 
 
 def _prune(connection: duckdb.DuckDBPyConnection, model_id: str) -> int:

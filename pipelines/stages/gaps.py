@@ -7,15 +7,14 @@ vocabulary. The warehouse is open while a batch is loaded or written, never in b
 from collections.abc import Sequence
 
 import duckdb
-import numpy as np
 import polars as pl
 
 from agent_core.embedding import Embedder
 from agent_core.session import Session
 from facets.gaps import GapFloors, find_gaps, probe_abstracts
 from facets.proposal import Proposal
-from facets.region import Mask, Vectors
 from facets.requests import RequestReading, read_requests, requests_version
+from facets.resolution import without_vector
 from pipelines.context import Context
 from pipelines.proposal_rows import write_proposals
 from pipelines.stages.embeddings import embed_texts, text_hashes
@@ -136,7 +135,7 @@ def _find(
     with context.warehouse() as connection:
         vectors = load_vectors(connection, text_hashes(requests["abstract"]), model_id)
         rows = load_vectors(connection, text_hashes(probes.values()), model_id)
-    known = _has_vector(vectors)
+    known = ~without_vector(vectors)
     return find_gaps(
         requests.filter(pl.Series(known)),
         vectors[known],
@@ -145,9 +144,3 @@ def _find(
         probes=dict(zip(probes, rows, strict=True)),
         floors=floors,
     )
-
-
-def _has_vector(vectors: Vectors) -> Mask:
-    if not vectors.shape[1]:
-        return np.zeros(len(vectors), dtype=bool)
-    return ~np.isnan(vectors[:, 0])
