@@ -78,12 +78,16 @@ _ASSETS = [
     _stage_asset(loop.decisions, "facets", ["embeddings"]),
     _stage_asset(loop.types, "facets", ["decisions"]),
     _stage_asset(loop.clusters, "facets", ["types"]),
-    _stage_asset(loop.acceptance, "facets", ["clusters"]),
-    _stage_asset(loop.facets, "facets", ["acceptance"]),
+    _stage_asset(loop.gaps, "facets", ["clusters"]),
+    _stage_asset(loop.facets, "facets", ["gaps"]),
+    _stage_asset(loop.measures, "facets", ["facets"]),
+    _stage_asset(loop.quantities, "facets", ["measures"]),
+    _stage_asset(loop.acceptance, "facets", ["quantities"]),
+    _stage_asset(loop.drift, "facets", ["acceptance"]),
     # A breach is one of a type of the schema, not of the judge.
     _stage_asset(loop.breaches, "repair", ["acceptance"]),
     _stage_asset(loop.patch_tasks, "repair", ["breaches"]),
-    _stage_asset(loop.snapshot, "published", ["facets", "patch_tasks"]),
+    _stage_asset(loop.snapshot, "published", ["drift", "patch_tasks"]),
     # Last, so that a model that cannot be had keeps nothing of the rules from being published.
     _stage_asset(loop.model_verdicts, "verdicts", ["snapshot"]),
 ]

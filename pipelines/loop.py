@@ -100,13 +100,11 @@ def clusters(context: Context) -> Mapping[str, int]:
     return cluster_items(context)
 
 
-def acceptance(context: Context) -> Mapping[str, int]:
-    """Proposals that pass the floors of `[evolution]`, where it accepts without a person."""
-    from pipelines.schema_acceptance import auto_accept
+def gaps(context: Context) -> Mapping[str, int]:
+    """Requests that ended unserved, and the missing capabilities that they amount to."""
+    from pipelines.stages.gaps import propose_gaps
 
-    with context.warehouse() as connection:
-        accepted = auto_accept(connection, context.config, context.clock())
-    return {"accepted": len(accepted), "relabelled": sum(one.moments for one in accepted.values())}
+    return propose_gaps(context)
 
 
 def facets(context: Context) -> Mapping[str, int]:
@@ -116,8 +114,40 @@ def facets(context: Context) -> Mapping[str, int]:
     return fill_facets(context)
 
 
-EVOLUTION = (embeddings, decisions, types, clusters, acceptance, facets)
-"""What `signals evolve` does, in its order."""
+def measures(context: Context) -> Mapping[str, int]:
+    """Quantities of each session's log."""
+    from pipelines.stages.measures import fill_measures
+
+    return fill_measures(context)
+
+
+def quantities(context: Context) -> Mapping[str, int]:
+    """Quantities that explain friction beyond what is known, as proposals."""
+    from pipelines.stages.quantities import propose_quantities
+
+    return propose_quantities(context)
+
+
+def acceptance(context: Context) -> Mapping[str, int]:
+    """Proposals that pass the floors of `[evolution]`, where it accepts without a person."""
+    from pipelines.schema_acceptance import auto_accept
+
+    with context.warehouse() as connection:
+        accepted = auto_accept(connection, context.config, context.clock())
+    return {"accepted": len(accepted), "relabelled": sum(one.moments for one in accepted.values())}
+
+
+def drift(context: Context) -> Mapping[str, int]:
+    """What grows, shrinks, appears and vanishes, and what was empty for so long that it may go."""
+    from pipelines.stages.drift import find_drift
+
+    return find_drift(context)
+
+
+EVOLUTION = (
+    embeddings, decisions, types, clusters, gaps, facets, measures, quantities, acceptance, drift
+)  # fmt: skip
+"""What `signals evolve` does, in its order: quantities are held against the facets' counts."""
 
 
 def breaches(context: Context) -> Mapping[str, int]:

@@ -19,7 +19,7 @@ from pipelines.stages.facet_values import (
 from pipelines.warehouse import replace_rows, transaction
 from pipelines.warehouse.session_rows import load_sessions
 
-_BATCH_SESSIONS = 100
+_BATCH_SESSIONS = 200
 
 
 def fill_facets(context: Context) -> dict[str, int]:

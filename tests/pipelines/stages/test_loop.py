@@ -99,7 +99,7 @@ def test_a_second_look_opens_nothing_and_moves_nothing(looped: Context) -> None:
     assert counts["patch_tasks"] == {
         "opened": 0, "joined": 0, "cooling_down": 0, "without_target": 0
     }  # fmt: skip
-    assert counts["embeddings"] == {"embedded": 0}
+    assert counts["embeddings"]["embedded"] == 0
     assert counts["types"]["relabelled"] == 0
     assert counts["facets"] == {
         "sessions_read": 0, "backfilled": 0, "pending": 0, "values_told": 0
