@@ -6,9 +6,8 @@ them into `judges/rules/weights.toml`. The labels are by two language models, no
 """
 
 import argparse
-import json
 import tomllib
-from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from sklearn.metrics import brier_score_loss, cohen_kappa_score, roc_auc_score
 from judges.rules.fitting import LabelledEvidence, fit
 from judges.rules.judge import read_scenes
 from judges.rules.scoring import Scale
-from pipelines.sources import read_file
+from pipelines.labelled_sessions import LabelledSession, read_labelled_sessions
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIOR = ROOT / "data" / "friction_prior.toml"
@@ -47,22 +46,26 @@ def read_prior() -> Scale:
 
 def read_labelled(shared: Path) -> LabelledEvidence:
     """The turns of `shared` that both annotators agree on, as the rules judge sees them."""
-    rows: dict[str, dict[str, Any]] = defaultdict(dict)
-    for line in (shared / "labels/coding_sessions/turns.jsonl").read_text("utf-8").splitlines():
-        row = json.loads(line)
-        rows[row["path"]][row["source_ref"]] = row
+    return evidence_of(read_sessions(shared))
+
+
+def read_sessions(shared: Path) -> list[LabelledSession]:
+    """The labelled sessions of `shared`."""
+    return read_labelled_sessions(shared / "labels" / "coding_sessions" / "turns.jsonl", shared)
+
+
+def evidence_of(sessions: Sequence[LabelledSession]) -> LabelledEvidence:
+    """The turns of the sessions that the annotators agree on."""
     found = [
-        (scene.evidence, row)
-        for path, labels in sorted(rows.items())
-        for session in read_file(shared / path).sessions
+        (scene.evidence, label)
+        for session, labels in sessions
         for scene in read_scenes(session)
-        if (row := labels.get(scene.view.segment.turn_ref or "")) is not None
-        and (row["A"]["friction"] > 0) == (row["B"]["friction"] > 0)
+        if (label := labels.get(scene.view.segment.turn_ref or "")) and label.friction is not None
     ]
     return LabelledEvidence(
         [evidence for evidence, _ in found],
-        np.array([row["A"]["friction"] > 0 for _, row in found]),
-        np.array([row["project"] for _, row in found]),
+        np.array([label.friction for _, label in found]),
+        np.array([label.project for _, label in found]),
     )
 
 

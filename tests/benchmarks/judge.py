@@ -11,14 +11,11 @@ projects left out judge each project's sessions by weights that were fitted with
 import argparse
 import json
 import time
-import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import judges
 from agent_core.session import Session, segments
@@ -30,7 +27,6 @@ from judges.calibration import (
     baselines_of,
     measure,
     overall,
-    read_labels,
     rounded,
     verdict_of,
 )
@@ -38,22 +34,19 @@ from judges.calibration.left_out import CANDIDATE_POINTS
 from judges.calibration.shipped import write_accuracy
 from judges.rubric import load_rubric
 from judges.rules import RulesJudge
-from judges.rules.fitting import LabelledEvidence, fit
-from judges.rules.judge import read_scenes
-from judges.rules.scoring import Scale, shipped_weights
+from judges.rules.fitting import fit
+from judges.rules.scoring import shipped_weights
 from judges.verdict import Moment
-from pipelines.sources import read_file
+from pipelines.labelled_sessions import LabelledSession
+from tests.judges.scripts import script_at
 from tests.shared_data import benchmark_data, shared_folder
 
 SHIPPED_NOTE = (
     "{} public coding sessions of {} projects, labelled by two language models, not people; the "
     "weights were written with sight of these labels"
 )
-PRIOR = Path(__file__).parents[2] / "data" / "friction_prior.toml"
+FITTING: Any = script_at(Path(__file__).parents[2] / "data" / "fit_rules_judge.py")
 LABELS_NOTE = "labels by two language models (not people) on real sessions; rows where both agree"
-
-
-Labelled = tuple[Session, Mapping[str, Label]]
 
 
 def main() -> None:
@@ -64,7 +57,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     started = time.perf_counter()
-    sessions = read_sessions(benchmark_data(options.shared))
+    sessions = FITTING.read_sessions(benchmark_data(options.shared))
     turns = read_turns(sessions)
     seconds = time.perf_counter() - started
     identity = RulesJudge(b"benchmark").identity
@@ -84,30 +77,16 @@ def main() -> None:
         write_accuracy(Path(judges.__file__).parent, identity, labels, measured)
 
 
-def read_sessions(shared: Path) -> list[Labelled]:
-    """The labelled sessions, each with the labels of its turns by reference."""
-    file = shared / "labels" / "coding_sessions" / "turns.jsonl"
-    labels = read_labels(file.read_text(encoding="utf-8").splitlines(), load_rubric()).labels
-    by_path: dict[str, dict[str, Label]] = defaultdict(dict)
-    for label in labels:
-        by_path[label.path][label.source_ref] = label
-    return [
-        (session, labelled)
-        for path, labelled in sorted(by_path.items())
-        for session in read_file(shared / path).sessions
-    ]
-
-
-def read_turns(sessions: Sequence[Labelled]) -> list[LabelledTurn]:
+def read_turns(sessions: Sequence[LabelledSession]) -> list[LabelledTurn]:
     """Every labelled turn that the reader finds, as the shipped judge judges it."""
     judge = RulesJudge(b"benchmark")
     return [turn for session, labels in sessions for turn in _turns(session, labels, judge)]
 
 
-def left_out_turns(sessions: Sequence[Labelled]) -> list[LabelledTurn]:
+def left_out_turns(sessions: Sequence[LabelledSession]) -> list[LabelledTurn]:
     """The same turns by judges whose weights were fitted without the turn's project."""
-    prior = Scale(**tomllib.loads(PRIOR.read_text(encoding="utf-8"))["friction"])
-    evidence = _evidence(sessions)
+    prior = FITTING.read_prior()
+    evidence = FITTING.evidence_of(sessions)
     shipped = shipped_weights()
     judges_of = {
         project: RulesJudge(
@@ -116,28 +95,8 @@ def left_out_turns(sessions: Sequence[Labelled]) -> list[LabelledTurn]:
         for project in sorted(set(evidence.projects))
     }
     return [
-        turn
-        for session, labels in sessions
-        for turn in _turns(session, labels, judges_of[_project(labels)])
+        turn for one in sessions for turn in _turns(one.session, one.labels, judges_of[one.project])
     ]
-
-
-def _evidence(sessions: Sequence[Labelled]) -> LabelledEvidence:
-    found = [
-        (scene.evidence, label)
-        for session, labels in sessions
-        for scene in read_scenes(session)
-        if (label := labels.get(scene.view.segment.turn_ref or "")) and label.friction is not None
-    ]
-    return LabelledEvidence(
-        [evidence for evidence, _ in found],
-        np.array([label.friction for _, label in found]),
-        np.array([label.project for _, label in found]),
-    )
-
-
-def _project(labels: Mapping[str, Label]) -> str:
-    return next(iter(labels.values())).project or "unknown"
 
 
 def figures(

@@ -4,8 +4,6 @@ One annotator stands in for the model and the other is the truth, and the other 
 language models of one kind, so what a model is worth is flattered, the comparison of orders not.
 """
 
-import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from agent_core.session import Session
+from judges.calibration import Label
 from judges.cascade import (
     Screened,
     audit_rate,
@@ -24,7 +23,7 @@ from judges.cascade import (
 )
 from judges.rules import RulesJudge
 from judges.verdict import Judgement
-from pipelines.sources import read_file
+from tests.benchmarks.judge import FITTING
 from tests.benchmarks.model_requests import requests_of
 
 NOTE = (
@@ -88,24 +87,21 @@ def cascade_table(figures: Mapping[str, Any]) -> str:
 
 
 def _labelled(shared: Path) -> Iterator[_Labelled]:
-    labels: dict[str, dict[str, Any]] = defaultdict(dict)
-    text = (shared / "labels" / "coding_sessions" / "turns.jsonl").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        row = json.loads(line)
-        labels[row["path"]][row["source_ref"]] = row
     judge = RulesJudge(b"benchmark")
-    for path, rows in sorted(labels.items()):
-        for session in read_file(shared / path).sessions:
-            judgement = judge(session)
-            if any(turn.source_ref in rows for turn in judgement.turns):
-                yield _one(session, judgement, rows)
+    for session, labels in FITTING.read_sessions(shared):
+        judgement = judge(session)
+        if any(turn.source_ref in labels for turn in judgement.turns):
+            yield _one(session, judgement, labels)
 
 
-def _one(session: Session, judgement: Judgement, rows: Mapping[str, Any]) -> _Labelled:
+def _one(session: Session, judgement: Judgement, labels: Mapping[str, Label]) -> _Labelled:
     friction = {m.turn_ref for m in judgement.moments if m.polarity == "friction"}
-    turns = [turn for turn in judgement.turns if turn.source_ref in rows]
+    turns = [turn for turn in judgement.turns if turn.source_ref in labels]
     rules = np.array([turn.source_ref in friction for turn in turns])
-    a, b = (np.array([rows[t.source_ref][who]["friction"] > 0 for t in turns]) for who in "AB")
+    a, b = (
+        np.array([labels[turn.source_ref].severities[annotator] > 0 for turn in turns])
+        for annotator in range(2)
+    )
     sent = requests_of(session, judgement)
     change = expected_change(
         [turn.friction_score for turn in judgement.turns],

@@ -17,7 +17,8 @@ from judges.rules.evidence import Evidence, present
 from judges.rules.judge import read_scenes
 from judges.rules.moments import friction_score
 from judges.rules.scoring import shipped_weights
-from tests.benchmarks.judge import Labelled, read_sessions
+from pipelines.labelled_sessions import LabelledSession
+from tests.benchmarks.judge import FITTING
 from tests.shared_data import benchmark_data, shared_folder
 
 
@@ -57,14 +58,14 @@ def main() -> None:
     parser.add_argument("--shared", default=shared_folder(), type=Path)
     parser.add_argument("--out", default=Path("test-output/judge_mistakes.json"), type=Path)
     options = parser.parse_args()
-    counts = count_mistakes(read_sessions(benchmark_data(options.shared)))
+    counts = count_mistakes(FITTING.read_sessions(benchmark_data(options.shared)))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = [count._asdict() for count in counts]
     options.out.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     print(as_table(counts))
 
 
-def count_mistakes(sessions: Sequence[Labelled]) -> list[Count]:
+def count_mistakes(sessions: Sequence[LabelledSession]) -> list[Count]:
     """One row a kind, the most mistakes first."""
     point, seen = shipped_weights().friction.operating_point, Counter[tuple[str, bool, bool]]()
     for session, labels in sessions:

@@ -6,8 +6,6 @@ needs a labelled turn of friction there; where the annotators disagree on all of
 the session ends first, the alarm is not counted. Nothing of the live judge was tuned on them.
 """
 
-import json
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from agent_core.session import Session, Step
+from agent_core.session import Step
 from judges.live import ALARM_KINDS, LiveJudge
-from pipelines.sources import read_file
+from pipelines.labelled_sessions import LabelledSession
+from tests.benchmarks.judge import FITTING
 
 _ON_STOP = ("interrupt_after_claim", "repeated_stops")
 """A stop is nearly always labelled as friction: these tell of it more than they foretell it."""
@@ -47,7 +46,6 @@ class Raised:
 class Replayed:
     """A session with its labels: True, False, or None where the annotators disagree."""
 
-    name: str
     project: str
     friction: tuple[bool | None, ...]
     turn_steps: tuple[int, ...]
@@ -63,20 +61,10 @@ class Replayed:
 
 def replay(shared: Path) -> list[Replayed]:
     """All labelled sessions, judged step by step as they came."""
-    rows = [
-        json.loads(line)
-        for line in (shared / "labels/coding_sessions/turns.jsonl")
-        .read_text(encoding="utf-8")
-        .splitlines()
-    ]
-    by_path: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for row in rows:
-        by_path[row["path"]][row["source_ref"]] = row
     return [
-        _replayed(session, labelled)
-        for path, labelled in sorted(by_path.items())
-        for session in read_file(shared / path).sessions
-        if any(step.is_person and step.source_ref in labelled for step in session.steps)
+        _replayed(one)
+        for one in FITTING.read_sessions(shared)
+        if any(step.is_person and step.source_ref in one.labels for step in one.session.steps)
     ]
 
 
@@ -132,17 +120,16 @@ def as_text(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _replayed(session: Session, labelled: Mapping[str, Mapping[str, Any]]) -> Replayed:
-    steps = [step for step in session.steps if not step.is_copied_context]
+def _replayed(one: LabelledSession) -> Replayed:
+    steps = [step for step in one.session.steps if not step.is_copied_context]
     turns = [i for i, step in enumerate(steps) if step.is_person]
     next_turn = np.searchsorted(turns, range(len(steps)), side="left").tolist()
     failed = [i for i, step in enumerate(steps) if any(o.is_error for o in step.observations)]
     agent = [i for i, step in enumerate(steps) if step.source == "agent"]
-    row = next(iter(labelled.values()))
+    labels = [one.labels.get(steps[i].source_ref) for i in turns]
     return Replayed(
-        name=row["session"],
-        project=row["project"],
-        friction=tuple(_friction(labelled.get(steps[i].source_ref)) for i in turns),
+        project=one.project,
+        friction=tuple(None if label is None else label.friction for label in labels),
         turn_steps=tuple(turns),
         turn_times=tuple(steps[i].timestamp for i in turns),
         steps=len(steps),
@@ -165,13 +152,6 @@ def _raised(steps: Sequence[Step], next_turn: Sequence[int]) -> list[Raised]:
             Raised(alarm.kind, position, turn, step.is_person, step.timestamp) for alarm in alarms
         ]
     return found
-
-
-def _friction(row: Mapping[str, Any] | None) -> bool | None:
-    if row is None:
-        return None
-    a, b = row["A"]["friction"] > 0, row["B"]["friction"] > 0
-    return a if a == b else None
 
 
 def _hours(steps: Sequence[Step]) -> float:

@@ -10,9 +10,7 @@ domains: figures on others may be lower.
 """
 
 import argparse
-import importlib.util
 import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +27,8 @@ from judges.rules.judge import read_scenes
 from judges.rules.session_evidence import is_errand
 from judges.rules.session_score import SessionWeights, errand_score, highest_score
 from judges.verdict import Judgement
-from pipelines.sources import read_file
+from tests.benchmarks.judge import FITTING
+from tests.judges.scripts import script_at
 from tests.shared_data import benchmark_data, shared_folder
 
 MIN_POSITIVES = 20
@@ -52,22 +51,9 @@ def main() -> None:
     print(as_table(result))
 
 
-def load_fit() -> ModuleType:
-    """The script that fits the weights; `data` is no package."""
-    spec = importlib.util.spec_from_file_location(
-        "fit_session_score", _DATA / "fit_session_score.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def measure(shared: Path, rounds: int) -> dict[str, Any]:
     """A row for each domain and each way to get the scores."""
-    fitting = load_fit()
+    fitting = script_at(_DATA / "fit_session_score.py")
     known = fitting.read_known(shared)
     judged = [RulesJudge(b"benchmark")(session) for session in known.sessions]
     columns = {
@@ -85,23 +71,17 @@ def measure(shared: Path, rounds: int) -> dict[str, Any]:
 
 def measure_coding(shared: Path, rounds: int) -> dict[str, Any]:
     """The session's score against any turn that both annotators call friction."""
-    rows = (shared / "labels/coding_sessions/turns.jsonl").read_text(encoding="utf-8").splitlines()
-    labels: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in map(json.loads, rows):
-        labels[row["path"]].append(row)
     judge = RulesJudge(b"benchmark")
     truth, scores, before, errands = [], [], [], 0
-    for path, labelled in sorted(labels.items()):
-        refs = {row["source_ref"]: row for row in labelled}
-        for session in read_file(shared / path).sessions:
-            found = [refs[s.source_ref] for s in session.steps if s.source_ref in refs]
-            if not found:
-                continue
-            judged = judge(session)
-            truth.append(any(r["A"]["friction"] and r["B"]["friction"] for r in found))
-            scores.append(judged.friction_score or 0.0)
-            before.append(highest_score(judged.turns, judged.moments, "friction"))
-            errands += is_errand(read_scenes(session))
+    for session, labels in FITTING.read_sessions(shared):
+        found = [labels[s.source_ref] for s in session.steps if s.source_ref in labels]
+        if not found:
+            continue
+        judged = judge(session)
+        truth.append(any(label.friction for label in found))
+        scores.append(judged.friction_score or 0.0)
+        before.append(highest_score(judged.turns, judged.moments, "friction"))
+        errands += is_errand(read_scenes(session))
     groups = np.arange(len(truth)).astype(str)
     return {
         "sessions": len(truth),
