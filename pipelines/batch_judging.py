@@ -13,7 +13,7 @@ from pipelines.budget import Budget
 from pipelines.context import Context
 from pipelines.judging import api_key
 from pipelines.stages.batch_collecting import collect_batches, note_what_is_open
-from pipelines.stages.batch_requests import pending_sessions, sessions_in_batches
+from pipelines.stages.batch_requests import pending_sessions
 from pipelines.stages.batch_rows import OpenBatch, open_batches
 from pipelines.stages.batches import judge_in_batches
 
@@ -67,13 +67,6 @@ def _endpoint(context: Context) -> "OpenAIBatches":
         timeout=config.timeout_seconds,
         max_retries=config.max_retries,
     )
-
-
-def with_sessions_in_batches(context: Context, sessions: pl.DataFrame) -> pl.DataFrame:
-    """session_key of all that a pass may send text of: what is in a batch may have more to ask."""
-    with context.warehouse() as connection:
-        going = sessions_in_batches(connection)
-    return pl.concat([sessions.select("session_key"), going]).unique(maintain_order=True)
 
 
 def open_batches_in_words(context: Context) -> list[str]:

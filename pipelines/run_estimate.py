@@ -18,6 +18,7 @@ from judges.transcript import (
 from pipelines.budget import Budget
 from pipelines.context import Context
 from pipelines.progress import end_progress
+from pipelines.stages.batch_requests import sessions_in_batches
 from pipelines.token_rates import BYTES_PER_TOKEN, RECEIVED_A_CALL
 from pipelines.warehouse import query
 
@@ -77,13 +78,38 @@ def estimate_run(context: Context, sessions: pl.DataFrame, budget: Budget) -> Ru
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What a pass is about to send, in words; both are empty where it sends nothing."""
+
+    what: str
+    doing: str
+    """The same in a sentence with the endpoint, from its verb on."""
+
+
+def what_is_sent(context: Context, sessions: pl.DataFrame, budget: Budget) -> Sending:
+    """The text of `sessions` (session_key), and what those in a batch may have to ask further.
+
+    Whether they have is known when their batch is collected, and nobody is asked then.
+    """
+    with context.warehouse() as connection:
+        in_batches = sessions_in_batches(connection)
+    going = in_batches.join(sessions, on="session_key", how="anti")
+    parts = [estimate_run(context, sessions, budget).words()] if sessions.height else []
+    if going.height:
+        most = estimate_run(context, going, budget).words()
+        parts.append(f"what is asked further where a batch has ended, at most {most}")
+    what, verb = ", and ".join(parts), "sending" if sessions.height else "collecting, and sending"
+    endpoint = shown_url(context.config.judge.base_url)
+    return Sending(what, f"{verb} {what}, secrets redacted, to {endpoint}" if what else "")
+
+
 def announce(context: Context, sessions: pl.DataFrame, budget: Budget) -> None:
     """Say on stderr what a run that was agreed to beforehand is about to send, where it sends."""
-    if sessions.height:
+    sending = what_is_sent(context, sessions, budget)
+    if sending.what:
         end_progress()
-        words = estimate_run(context, sessions, budget).words()
-        endpoint = shown_url(context.config.judge.base_url)
-        print(f"signals: sending {words}, secrets redacted, to {endpoint}", file=sys.stderr)
+        print(f"signals: {sending.doing}", file=sys.stderr)
 
 
 def estimated_calls(context: Context, sessions: pl.DataFrame) -> list[Tokens]:

@@ -191,16 +191,13 @@ def _agree(
 ) -> None:
     """Say what is to be sent, and ask before anything is; raises BadInputError without a yes."""
     from agent_core.model import shown_url
-    from pipelines.batch_judging import with_sessions_in_batches
-    from pipelines.run_estimate import estimate_run
+    from pipelines.run_estimate import what_is_sent
 
     config = prepared.config.judge
-    chosen = with_sessions_in_batches(prepared, chosen)
-    if chosen.height:
-        words = estimate_run(prepared, chosen, budget).words()
-        endpoint = shown_url(config.base_url)
-        ask_consent(words, endpoint, yes=yes or config.consent)
-        given.say(f"Sending {words}, secrets redacted, to {endpoint}")
+    sending = what_is_sent(prepared, chosen, budget)
+    if sending.what:
+        ask_consent(sending.what, shown_url(config.base_url), yes=yes or config.consent)
+        given.say(sending.doing[0].upper() + sending.doing[1:])
 
 
 def _say_what_is_open(given: Options, prepared: "Context") -> None:

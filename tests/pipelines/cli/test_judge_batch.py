@@ -11,6 +11,12 @@ from tests.pipelines.claude_log import answered, said, write_log
 from tests.pipelines.cli.command import signals
 
 UNTIL = "2033-05-18 03:33 UTC"
+TEXT = "the text of 1 session: about 4,500 tokens, at a price unknown to the price table"
+NEW = f"Sending {TEXT}, secrets redacted, to "
+GOING_ON = (
+    "Collecting, and sending what is asked further where a batch has ended, at most "
+    f"{TEXT}, secrets redacted, to "
+)
 
 
 def _home(tmp_path: Path, endpoint: FakeBatches) -> Path:
@@ -40,6 +46,8 @@ def test_each_call_goes_a_round_further_and_says_what_is_pending(tmp_path: Path)
             assert len(endpoint.batches) == number - 1, "not even the second round without consent"
             done = signals("judge", "--judge", "llm", "--batch", "--yes", home=home)
             assert (done.returncode, done.stderr) == (0, "")
+            said_first = (NEW, GOING_ON)[number - 1] + endpoint.base_url
+            assert done.stdout.splitlines()[0] == said_first
             line = f"batch batch-{number}: 1 request, in_progress, until {UNTIL}"
             assert line in done.stdout.splitlines()
             (row,) = map(json.loads, signals("export", "judgements", home=home).stdout.splitlines())

@@ -24,6 +24,7 @@ from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
 from pipelines.export import export_rows
 from pipelines.home import Home
+from pipelines.run_estimate import what_is_sent
 from pipelines.stages import batches as stage
 from pipelines.stages.batches import judge_in_batches
 from pipelines.stages.ingest import ingest
@@ -232,6 +233,25 @@ def test_what_is_pending_is_seen_and_hides_no_verdict_of_the_rules(
     ]
 
 
+def test_a_pass_says_apart_what_it_begins_and_what_may_be_asked_further(
+    context: Context, sessions: list[str]
+) -> None:
+    with endpoint_of(planned(None)) as endpoint:
+        advance(context, endpoint, limit=1)
+    new, _ = sessions_for_model(context, judge().identity)
+    said_ = [what_is_sent(context, chosen, Budget()).doing for chosen in (new, new.head(0))]
+    price = "at a price unknown to the price table"
+    to = f"secrets redacted, to {JudgeConfig().base_url}"
+    further = (
+        "what is asked further where a batch has ended, at most the text of 1 session: "
+        f"about 4,500 tokens, {price}, {to}"
+    )
+    assert said_ == [
+        f"sending the text of 2 sessions: about 9,000 tokens, {price}, and {further}",
+        f"collecting, and sending {further}",
+    ]
+
+
 @pytest.mark.slow
 def test_an_expired_batch_keeps_half_and_asks_for_the_rest_three_times(
     context: Context, sessions: list[str]
@@ -319,6 +339,7 @@ def test_an_unusable_answer_is_repaired_in_the_next_batch_and_not_kept(
     assert verdicts(context)[1] == ("s2", "judged", None, 2)
 
 
+@pytest.mark.slow
 def test_an_answer_that_stays_unusable_costs_none_of_the_others(
     context: Context, sessions: list[str]
 ) -> None:
@@ -476,6 +497,7 @@ def _pass_with_windows(context: Context, endpoint: FakeBatches) -> dict[str, int
         return judge_in_batches(context, small, client, chosen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_joined", [True, False], ids=["joined", "collected before"])
 def test_windows_that_a_session_grew_beyond_are_paid_for_once(
     context: Context, tmp_path: Path, *, is_joined: bool
@@ -587,6 +609,7 @@ def test_a_pass_that_is_killed_before_the_batch_was_made_hands_it_in_again(
         assert list(endpoint.files) == ["file-2"], "the first file was deleted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("faults", "left", "counted"),
     [({}, [], 0), ({"GET files": [failure(405)]}, ["file-1"], 1)],

@@ -359,6 +359,7 @@ def test_the_only_session_is_held_when_its_calls_were_late_on_three_days(context
     assert "unscored" not in _judge_impatiently(later(context, 8), calls=0)
 
 
+@pytest.mark.slow
 def test_many_failing_calls_of_one_session_do_not_end_the_run(context: Context) -> None:
     _in_six_windows(context, "s1")
     with FakeOpenAI([failure(503)] * 6 + [find()]) as endpoint:
@@ -579,6 +580,7 @@ def test_answers_that_nothing_came_of_go_after_a_month(context: Context) -> None
     assert tasks(endpoint) == ["find", "verify", "find", "verify"]
 
 
+@pytest.mark.slow
 def test_another_model_keeps_its_answers_where_the_first_gave_up(context: Context) -> None:
     """A run of the second model is killed; the next one selects sessions anew before it goes on."""
     with_sessions(context, 1)
