@@ -142,7 +142,7 @@ def _refuse_in_force(connection: duckdb.DuckDBPyConnection, stored: StoredPropos
         if known.proposal_id == wanted:
             raise BadInputError(
                 f"{wanted}: was accepted as version {known.schema.version}, which is in force; "
-                f"signals schema rollback {known.base} takes it back"
+                f"signals schema rollback {known.base} goes back to before it"
             )
 
 

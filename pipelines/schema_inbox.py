@@ -22,7 +22,7 @@ from pipelines.context import Context
 from pipelines.runs import record_failure
 from pipelines.schema_decisions import accept_proposal, reject_proposal
 from pipelines.schema_proposals import stored_proposal
-from pipelines.schemas import stored_versions, versions_in_force
+from pipelines.schemas import proposals_in_force, stored_versions
 
 INBOX_STAGE = "inbox"
 """Recorded where files of a run were set aside, with their names and what is wrong with them."""
@@ -117,8 +117,7 @@ def _stands(connection: duckdb.DuckDBPyConnection, proposal_id: str, decision: s
     """Whether it was carried out already, by whomever."""
     if decision == "reject":
         return stored_proposal(connection, proposal_id).status == "rejected"
-    in_force = versions_in_force(stored_versions(connection))
-    return any(known.proposal_id == proposal_id for known in in_force)
+    return proposal_id in proposals_in_force(stored_versions(connection))
 
 
 def _set_aside(path: Path, reason: str) -> None:

@@ -1,11 +1,12 @@
 """The facet schema, its proposals and what was decided on them, in lines for a person."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from facets.proposal import Proposal, ProposalKind
 from facets.schema import Facet, FacetSchema
 from facets.schema_diff import SchemaChange, told_by
+from pipelines.proposal_words import figures_in_words
 from pipelines.schema_decisions import Decided
 from pipelines.schema_proposals import StoredProposal
 from pipelines.schemas import StoredVersion
@@ -20,7 +21,6 @@ _KINDS: Mapping[ProposalKind, str] = {
     "capability_gap": "a missing capability for",
 }
 _EXAMPLES = 3
-_SHOWN_APART = ("examples", "terms")
 
 
 def schema_lines(schema: FacetSchema) -> Iterator[str]:
@@ -35,14 +35,16 @@ def schema_lines(schema: FacetSchema) -> Iterator[str]:
         yield from _facet_lines(schema, facet)
 
 
-def proposal_lines(stored: StoredProposal) -> Iterator[str]:
-    """A proposal with its evidence."""
+def proposal_lines(stored: StoredProposal, in_force: Collection[str]) -> Iterator[str]:
+    """A proposal with its evidence; `in_force` are those that the current schema has taken in."""
     proposal = stored.proposal
     decided = f" on {stored.decided_at:%Y-%m-%d}" if stored.decided_at else ""
-    yield f"{proposal.proposal_id}  {stored.status}{decided}: {_what(proposal)}"
+    undone = stored.status == "accepted" and proposal.proposal_id not in in_force
+    state = f"{stored.status}{decided}{', rolled back since' if undone else ''}"
+    yield f"{proposal.proposal_id}  {state}: {_what(proposal)}"
     if proposal.definition:
         yield f"    {proposal.definition}"
-    yield f"    {_support(proposal)}"
+    yield f"    {figures_in_words(proposal)}"
     if terms := proposal.evidence.get("terms"):
         yield f"    terms: {', '.join(map(str, terms))}"
     for example in list(proposal.evidence.get("examples", ()))[:_EXAMPLES]:
@@ -52,12 +54,17 @@ def proposal_lines(stored: StoredProposal) -> Iterator[str]:
 def decided_lines(decided: Decided) -> Iterator[str]:
     """What a decision changed."""
     yield from change_lines(decided.changes)
-    yield f"{decided.moments} moments have another type, {decided.sessions} sessions are concerned"
+    yield f"moments with another type now: {decided.moments}; sessions changed: {decided.sessions}"
     if decided.sessions_to_read:
-        yield (
-            f"{decided.sessions_to_read} older sessions are read for it by the next runs "
-            "(signals evolve, signals run), within [facets]"
-        )
+        yield pending_line(decided.sessions_to_read)
+
+
+def pending_line(sessions: int) -> str:
+    """How many older sessions wait for what this version asks of their logs."""
+    return (
+        f"older sessions still to be read for this version: {sessions}; signals evolve and signals "
+        "run do it, within [facets]"
+    )
 
 
 def change_lines(changes: Sequence[SchemaChange]) -> Iterator[str]:
@@ -83,7 +90,8 @@ def decision_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         reason = f" ({row['reason']})" if row["reason"] else ""
         yield (
             f"{row['decided_at']:%Y-%m-%d %H:%M}  {what}, by {row['decided_by']}: version "
-            f"{row['version']}, {row['moments']} moments in {row['sessions']} sessions{reason}"
+            f"{row['version']}; moments changed: {row['moments']}, sessions: {row['sessions']}"
+            f"{reason}"
         )
 
 
@@ -125,32 +133,3 @@ def _what(proposal: Proposal) -> str:
             return f"a new facet, {proposal.name}"
         case kind:
             return f"{_KINDS[kind]} {proposal.target}, {proposal.name}"
-
-
-def _support(proposal: Proposal) -> str:
-    stability = "not measured" if proposal.stability is None else f"{proposal.stability:.2f}"
-    figures = [
-        f"{proposal.support} items in {proposal.sessions} sessions of {proposal.users} users",
-        f"stability {stability}",
-    ]
-    figures += [
-        f"{name.replace('_', ' ')} {_figure(value)}"
-        for name, value in proposal.evidence.items()
-        if name not in _SHOWN_APART
-    ]
-    return "; ".join(figures)
-
-
-def _figure(value: Any) -> str:
-    """A number with three digits that count; an interval or list by its parts."""
-    if value is None:
-        return "not measured"
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    if isinstance(value, list | tuple):
-        return (
-            " to ".join(map(_figure, value)) if len(value) == 2 else ", ".join(map(_figure, value))
-        )
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_figure(of)}" for name, of in value.items())
-    return str(value)

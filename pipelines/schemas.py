@@ -89,6 +89,12 @@ def versions_in_force(versions: list[StoredVersion]) -> list[StoredVersion]:
     return line[::-1]
 
 
+def proposals_in_force(versions: list[StoredVersion]) -> frozenset[str]:
+    """Ids of the proposals that the current version has taken in."""
+    made_by = (known.proposal_id for known in versions_in_force(versions))
+    return frozenset(made for made in made_by if made is not None)
+
+
 def schema_changes(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """What each version changed against the one it was made from (CHANGES_SCHEMA), for charts.
 

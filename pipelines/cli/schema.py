@@ -8,6 +8,8 @@ import typer
 from pipelines.cli.options import Options, options
 
 if TYPE_CHECKING:
+    import duckdb
+
     from pipelines.schema_decisions import Decided
     from pipelines.schema_proposals import StoredProposal
 
@@ -25,43 +27,42 @@ def register(app: typer.Typer) -> None:
 
 def show(context: typer.Context) -> None:
     """The current schema: definitions, where values come from, and what is proposed."""
-    from pipelines.schema_proposals import stored_proposals
-    from pipelines.schema_text import proposal_lines, schema_lines
+    from pipelines.schema_text import pending_line, proposal_lines, schema_lines
     from pipelines.schemas import current_schema
     from pipelines.stages.facet_values import missing_log_values
 
     given = options(context)
     with given.context("schema show").warehouse() as connection:
         schema = current_schema(connection)
-        waiting = [one for one in stored_proposals(connection) if one.status == "open"]
+        known, in_force = _proposals(connection)
         missing = missing_log_values(connection, schema)
+    waiting = [one for one in known if one.status == "open"]
     pending = missing.filter(~missing["is_new"]).height
 
     def text() -> str:
         lines = [f"schema version {schema.version}", *schema_lines(schema)]
         lines.append(f"open proposals: {len(waiting)}{f' ({_HOW})' if waiting else ''}")
-        lines += [f"  {line}" for one in waiting for line in proposal_lines(one)]
-        if pending:
-            lines.append(f"{pending} older sessions are still to be read for this version")
-        return "\n".join(lines)
+        lines += [f"  {line}" for one in waiting for line in proposal_lines(one, in_force)]
+        return "\n".join([*lines, *([pending_line(pending)] if pending else [])])
 
     document = schema.model_dump(mode="json")
-    given.print(
-        {**document, "proposals": [_row(one) for one in waiting], "pending_sessions": pending}, text
-    )
+    rows = [_row(one, in_force) for one in waiting]
+    given.print({**document, "proposals": rows, "pending_sessions": pending}, text)
 
 
 def proposals(context: typer.Context) -> None:
     """Every proposal with its evidence and what became of it, the open ones first."""
-    from pipelines.schema_proposals import stored_proposals
     from pipelines.schema_text import proposal_lines
 
     given = options(context)
     with given.context("schema proposals").warehouse() as connection:
-        known = stored_proposals(connection)
+        known, in_force = _proposals(connection)
     given.print(
-        [_row(one) for one in known],
-        lambda: "\n".join(line for one in known for line in proposal_lines(one)) or "no proposals",
+        [_row(one, in_force) for one in known],
+        lambda: (
+            "\n".join(line for one in known for line in proposal_lines(one, in_force))
+            or "no proposals"
+        ),
     )
 
 
@@ -136,12 +137,19 @@ def history(context: typer.Context) -> None:
         decisions = query(connection, "FROM schema_decisions ORDER BY number").to_dicts()
     in_force = [known.schema.version for known in versions_in_force(versions)]
     rows = [
-        {**known._asdict(), "schema": None, "version": known.schema.version,
-         "in_force": known.schema.version in in_force}
+        {
+            "version": known.schema.version,
+            "origin": known.origin,
+            "proposal_id": known.proposal_id,
+            "base": known.base,
+            "created_at": known.created_at,
+            "is_current": known.is_current,
+            "in_force": known.schema.version in in_force,
+        }
         for known in versions
-    ]  # fmt: skip
+    ]
     given.print(
-        {"versions": [_without(row, "schema") for row in rows], "decisions": decisions},
+        {"versions": rows, "decisions": decisions},
         lambda: (
             "\n".join([*history_lines(versions, in_force), *decision_lines(decisions)])
             or "nothing yet: run signals evolve first"
@@ -149,17 +157,26 @@ def history(context: typer.Context) -> None:
     )
 
 
-def _row(stored: "StoredProposal") -> dict[str, Any]:
+def _proposals(
+    connection: "duckdb.DuckDBPyConnection",
+) -> tuple[list["StoredProposal"], frozenset[str]]:
+    from pipelines.schema_proposals import stored_proposals
+    from pipelines.schemas import proposals_in_force, stored_versions
+
+    return stored_proposals(connection), proposals_in_force(stored_versions(connection))
+
+
+def _row(stored: "StoredProposal", in_force: frozenset[str]) -> dict[str, Any]:
     proposal = stored.proposal
     prototype = proposal.prototype.model_dump(mode="json") if proposal.prototype else None
     return {
-        **asdict(proposal), "prototype": prototype, "status": stored.status,
-        "created_at": stored.created_at, "decided_at": stored.decided_at,
-    }  # fmt: skip
-
-
-def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != key}
+        **asdict(proposal),
+        "prototype": prototype,
+        "status": stored.status,
+        "in_force": proposal.proposal_id in in_force,
+        "created_at": stored.created_at,
+        "decided_at": stored.decided_at,
+    }
 
 
 def _print_decided(

@@ -207,7 +207,7 @@ def test_a_decision_that_cannot_be_made_is_one_clear_line(world: Context) -> Non
         with pytest.raises(
             BadInputError,
             match=r"^p1: was accepted as version 2, which is in force;"
-            " signals schema rollback 1 takes it back$",
+            " signals schema rollback 1 goes back to before it$",
         ):
             accept_proposal(connection, "p1", world.config, NOW)
         with pytest.raises(BadInputError, match=r"^p1: was accepted as version 2"):
