@@ -1,7 +1,7 @@
 """Rows of `model_replies`: answers that are paid for, until the verdict they lead to is kept.
 
 They hold unfiltered text of a model that has read a session: nothing but the judge reads them, and
-they go when the session is judged or unscored.
+they go when the session is judged, given up, excluded or gone, and after a month.
 """
 
 import json
