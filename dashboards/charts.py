@@ -37,10 +37,11 @@ _RATE_TOOLTIP = [
 ]
 
 
-def rates_over_days(rates: pl.DataFrame) -> alt.LayerChart:
+def rates_over_days(rates: pl.DataFrame, changes: pl.DataFrame) -> alt.LayerChart:
     """The line of one polarity's daily rates, with its 95 % band.
 
     Line and band end where a week or more has no session; a day alone has a bar for its interval.
+    A dashed rule stands where the definition changed (`changes`: day and words).
     """
     dated = in_stretches(rates).with_columns(date=pl.col("day").dt.strftime("%-d %B %Y"))
     base = alt.Chart(dated).encode(
@@ -55,8 +56,17 @@ def rates_over_days(rates: pl.DataFrame) -> alt.LayerChart:
         shape=_polarity_shape(legend=False),
         tooltip=[alt.Tooltip("date:N", title="day"), *_RATE_TOOLTIP],
     )
-    return alt.layer(band, alone.transform_filter("datum.alone"), line, points).properties(
-        height=240
+    layers = [band, alone.transform_filter("datum.alone"), line, points]
+    if not changes.is_empty():
+        layers.append(_definition_changes(changes, rates))
+    return alt.layer(*layers).properties(height=240)
+
+
+def _definition_changes(changes: pl.DataFrame, rates: pl.DataFrame) -> alt.Chart:
+    return (
+        alt.Chart(changes)
+        .mark_rule(strokeDash=[4, 3], strokeWidth=2, color="#8A8F98")
+        .encode(x=_day(rates), tooltip=[alt.Tooltip("words:N", title="the definition changed")])
     )
 
 

@@ -53,6 +53,23 @@ def rate_of(rates: pl.DataFrame, polarity: str, type_: str = "any") -> Mapping[s
     return rows.row(0, named=True) if rows.height else NO_RATE
 
 
+def definition_changes(changes: pl.DataFrame, polarity: str, type_: str) -> pl.DataFrame:
+    """Day and words of each change of the schema that a line over time runs over.
+
+    Of the line of whatever type these are the changes of any type of the polarity.
+    """
+    of_line = (pl.lit(type_ == "any")) | (pl.col("name") == type_)
+    words = pl.format(
+        "version {}: {} {}", "version", pl.col("name").str.replace_all("_", " "), "change"
+    )
+    return (
+        changes.filter(pl.col("in_force"), pl.col("target") == polarity, of_line)
+        .select(pl.col("created_at").dt.date().alias("day"), words.alias("words"))
+        .group_by("day", maintain_order=True)
+        .agg(pl.col("words").str.join("; "))
+    )
+
+
 def accuracy(quality: pl.DataFrame, polarity: str, type_: str = "any") -> str:
     """How well the judge of these figures agrees with labels, in a line; of several, each.
 

@@ -160,6 +160,38 @@ class ProposalReport:
     sessions: int
     users: int
     stability: float | None
+    figures: str
+    """All of the evidence, in words."""
+    examples: tuple[str, ...]
+    """Abstracts, the most central first; none in a team's snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """A value that more or fewer sessions show than before."""
+
+    target: str
+    value: str
+    change: str
+    affected_before: int
+    sessions_before: int
+    affected_after: int
+    sessions_after: int
+    change_low: float
+    change_high: float
+    q_value: float
+    before_from: str
+    after_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnservedReport:
+    """Something that people ask for and do not get."""
+
+    topic: str
+    sessions: int
+    asked_sessions: int
+    ending: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +260,9 @@ class Report:
     """Empty: nothing was audited, or a team's floors withhold it."""
     friction_types: tuple[TypeReport, ...]
     delight_types: tuple[TypeReport, ...]
+    drift: tuple[DriftReport, ...]
+    """What changed; what stayed as it was is in the snapshot's table."""
+    unserved: tuple[UnservedReport, ...]
     proposals: tuple[ProposalReport, ...]
     breaches: tuple[BreachReport, ...]
     tasks: tuple[TaskReport, ...]
@@ -276,6 +311,8 @@ def _rendered(directory: Path) -> Report:
         audit=_as_rows(AuditReport, _read(directory, "audit")),
         friction_types=_types(rates, moments, "friction"),
         delight_types=_types(rates, moments, "delight"),
+        drift=_drift(directory),
+        unserved=_as_rows(UnservedReport, _read(directory, "unserved")),
         proposals=_as_rows(
             ProposalReport, _read(directory, "proposals").filter(pl.col("status") == "open")
         ),
@@ -307,6 +344,15 @@ def _any_rate(rates: pl.DataFrame, polarity: str) -> Rate:
     """The rate of whatever type; empty where a team's floors withhold it."""
     rows = rates.filter(pl.col("polarity") == polarity, pl.col("type") == ANY)
     return next(iter(_as_rows(Rate, rows)), Rate(0, 0, None, None, None))
+
+
+def _drift(directory: Path) -> tuple[DriftReport, ...]:
+    """What changed, a cluster by its name."""
+    names = _read(directory, "clusters").select("cluster_id", "name")
+    days = pl.col("before_from", "after_from").cast(pl.String)
+    changed = _read(directory, "drift").filter(pl.col("change") != "steady").with_columns(days)
+    told = changed.join(names, left_on="value", right_on="cluster_id", how="left")
+    return _as_rows(DriftReport, told.with_columns(value=pl.coalesce("name", "value")))
 
 
 def _types(

@@ -10,6 +10,8 @@ WIDTH = 100
 _POLARITIES = ("friction", "delight")
 _TYPES_SHOWN = 6
 _BREACHES_SHOWN = 10
+_CHANGES_SHOWN = 8
+_PROPOSALS_SHOWN = 8
 _BASES = {
     "stated": "stated",
     "computed": "computed from list prices of {day}",
@@ -33,6 +35,8 @@ def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _section(
         "Delight", _types(report["delight_types"], report["mode"], delight, examples=1)
     )
+    yield from _section("What changed", _drift(report["drift"]))
+    yield from _section("Asked for and not served", _unserved(report["unserved"]))
     yield from _section("Schema proposals", _proposals(report["proposals"]))
     yield from _section("Breaches", _breaches(report["breaches"], friction))
     yield from _section("Patch tasks", _tasks(report["tasks"]))
@@ -217,18 +221,52 @@ def _example(example: Mapping[str, Any]) -> Iterator[str]:
     yield from _entry(f"{example['severity']}, see {where}{more}", 8)
 
 
+def _drift(changes: _Rows) -> Iterator[str]:
+    if not changes:
+        yield from _entry("nothing that could be told from chance")
+    for row in changes[:_CHANGES_SHOWN]:
+        low, high = 100 * row["change_low"], 100 * row["change_high"]
+        yield from _entry(
+            f"{row['target']} {row['value']} {row['change']}: {row['affected_after']} of "
+            f"{row['sessions_after']} sessions since {row['after_from']}, before that "
+            f"{row['affected_before']} of {row['sessions_before']} since {row['before_from']} "
+            f"({low:+.0f} to {high:+.0f} points, q = {row['q_value']:.2g})",
+            2,
+            6,
+        )
+    if len(changes) > _CHANGES_SHOWN:
+        yield from _entry(f"and {len(changes) - _CHANGES_SHOWN} more: signals report --json")
+
+
+def _unserved(topics: _Rows) -> Iterator[str]:
+    if not topics:
+        yield from _entry("nothing that enough sessions asked for in vain")
+    for row in topics[:_CHANGES_SHOWN]:
+        yield from _entry(
+            f"{row['topic'].replace('_', ' ')}: in {row['sessions']} of "
+            f"{_plural(row['asked_sessions'], 'session')} that asked for it; mostly "
+            f"{row['ending'].replace('_', ' ')}"
+        )
+    if len(topics) > _CHANGES_SHOWN:
+        yield from _entry(f"and {len(topics) - _CHANGES_SHOWN} more: signals report --json")
+
+
 def _proposals(proposals: _Rows) -> Iterator[str]:
     if not proposals:
         yield from _entry("none open")
-    for row in proposals:
-        stability = "" if row["stability"] is None else f", stability {row['stability']:.2f}"
+    for row in proposals[:_PROPOSALS_SHOWN]:
         yield from _entry(
             f"{row['proposal_id']}: {row['kind'].replace('_', ' ')} `{row['name']}` for "
-            f"{row['target']}, from {_plural(row['sessions'], 'session')} of "
-            f"{_plural(row['users'], 'user')}{stability}"
+            f"{row['target']}"
         )
         if row["definition"]:
             yield from _entry(row["definition"], 6)
+        yield from _entry(row["figures"], 6)
+    if len(proposals) > _PROPOSALS_SHOWN:
+        rest = len(proposals) - _PROPOSALS_SHOWN
+        yield from _entry(f"and {rest} more: signals schema proposals")
+    if proposals:
+        yield from _entry("signals schema accept ID, or reject ID")
 
 
 def _breaches(breaches: _Rows, said: Mapping[str, str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dashboards.figures import (
     accuracy,
     accuracy_rows,
     coverage_rows,
+    definition_changes,
     rate_of,
     release_labels,
     session_counts,
@@ -79,12 +80,16 @@ def _show_days(snapshot: Snapshot, rates: pl.DataFrame) -> None:
     if days.is_empty():
         st.caption("No day reaches the floors of this snapshot.")
         return
+    schema_changes = table(snapshot, "schema_changes")
     polarities = [name for name in charts.POLARITY_COLOURS if name in days["polarity"]]
     for column, polarity in zip(st.columns(len(polarities), gap="large"), polarities, strict=True):
         with column:
             st.markdown(f"Sessions with {polarity}")
-            chart = charts.rates_over_days(days.filter(pl.col("polarity") == polarity))
+            changes = definition_changes(schema_changes, polarity, chosen or "any")
+            chart = charts.rates_over_days(days.filter(pl.col("polarity") == polarity), changes)
             st.altair_chart(chart, alt=f"Share of sessions with {polarity}, day by day")
+            for words in changes["words"]:
+                st.caption(f"Dashed: the definition changed in {plain(words)}.")
             _show_accuracy(table(snapshot, "judge_quality"), polarity, chosen or "any")
     st.caption("Bands are 95 % Wilson intervals: a day with few sessions has a wide one.")
 

@@ -23,7 +23,9 @@ import polars as pl
 
 from agent_core.errors import BadInputError, HomeError, SignalsError
 from pipelines.accuracy import judge_quality
+from pipelines.proposal_words import proposal_figures
 from pipelines.rates import JUDGEMENTS_SCHEMA, MOMENTS_SCHEMA, SESSIONS_SCHEMA, session_rates
+from pipelines.schemas import schema_changes
 from pipelines.stages.snapshot_tables import Mode, Publication, Table, load_tables, load_views
 
 KEPT_SNAPSHOTS = 5
@@ -138,7 +140,12 @@ def _computed(connection: duckdb.DuckDBPyConnection) -> dict[str, pl.DataFrame]:
     rates = {
         name: session_rates(sessions, judgements, moments, by=by) for name, by in groups.items()
     }
-    return {**rates, "judge_quality": judge_quality(connection)}
+    return {
+        **rates,
+        "judge_quality": judge_quality(connection),
+        "schema_changes": schema_changes(connection),
+        "proposal_figures": proposal_figures(connection),
+    }
 
 
 def _read(

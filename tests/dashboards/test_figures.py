@@ -1,6 +1,6 @@
 """What the pages compute of the tables."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from dashboards.figures import (
     SessionCounts,
     coverage_rows,
+    definition_changes,
     in_stretches,
     placed_moments,
     rate_of,
@@ -128,3 +129,22 @@ def test_a_week_without_sessions_ends_a_stretch() -> None:
         (date(2026, 9, 2), 1, False),
         (date(2026, 9, 8), 1, False),
     ]
+
+
+def test_a_line_says_where_its_definition_changed() -> None:
+    day = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    rows = [
+        (2, day, "friction", "goal_drift", "added", True),
+        (2, day, "friction", "correction", "changed", True),
+        (3, day, "delight", "praise", "changed", True),
+        (4, day, "friction", "correction", "removed", False),
+    ]
+    names = ("version", "created_at", "target", "name", "change", "in_force")
+    changes = pl.DataFrame(rows, schema=names, orient="row")
+    of_any = definition_changes(changes, "friction", "any")
+    assert of_any.rows() == [
+        (date(2026, 3, 2), "version 2: goal drift added; version 2: correction changed")
+    ]
+    of_type = definition_changes(changes, "friction", "correction")
+    assert of_type.rows() == [(date(2026, 3, 2), "version 2: correction changed")]
+    assert definition_changes(changes, "friction", "escalation_tone").is_empty()

@@ -41,6 +41,14 @@ def _metrics(app: AppTest) -> list[tuple[str, str]]:
     return [(metric.label, metric.value) for metric in app.metric]
 
 
+def test_a_chart_over_two_versions_of_the_schema_says_so(
+    monkeypatch: pytest.MonkeyPatch, published: Published
+) -> None:
+    app = _open(monkeypatch, published.owner)
+    told = [caption for caption in _captions(app) if caption.startswith("Dashed")]
+    assert told == ["Dashed: the definition changed in version 2: goal drift added."]
+
+
 def test_overview_names_judge_rates_and_coverage(
     monkeypatch: pytest.MonkeyPatch, published: Published
 ) -> None:

@@ -83,9 +83,18 @@ Delight
       - The agent's first attempt passed all tests.
         high, see atif:session-02 at #/steps/8; 9 sessions like it
 
+What changed
+  friction correction grows: 12 of 20 sessions since 2026-03-01, before that 4 of 40 since
+      2026-02-01 (+24 to +70 points, q = 0.0007)
+
+Asked for and not served
+  refund: in 6 of 8 sessions that asked for it; mostly handed over
+
 Schema proposals
-  p-4f1c: new type `specification_drift` for friction, from 7 sessions of 3 users, stability 0.86
+  p-4f1c: new type `specification_drift` for friction
       The goal of the session changes while the agent works.
+      9 items in 7 sessions of 3 users; stability 0.86; gain 0.21
+  signals schema accept ID, or reject ID
 
 Breaches
   error_event / edit_file / no_match, core 0.2.0+b7e1
@@ -152,6 +161,12 @@ Top friction
 
 Delight
   none found in the judged sessions
+
+What changed
+  nothing that could be told from chance
+
+Asked for and not served
+  nothing that enough sessions asked for in vain
 
 Schema proposals
   none open

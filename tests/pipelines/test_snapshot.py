@@ -14,7 +14,7 @@ import pytest
 from agent_core.errors import BadInputError, SignalsError
 from pipelines.stages.snapshot import current_snapshot, publish_snapshot
 from pipelines.stages.snapshot_tables import Mode
-from tests.pipelines.warehouse_rows import NOON, add, new_warehouse
+from tests.pipelines.warehouse_rows import NOON, SEED, add, new_warehouse
 
 CANARY = "zebra-quokka-7781"
 OWNER_ONLY = {"sessions", "moments", "timeline", "session_facets"}
@@ -222,7 +222,7 @@ def test_facet_lists_count_each_entry_under_the_current_schema(
     _session(warehouse, "a", "ann")
     _session(warehouse, "b")
     add(warehouse, "facet_schemas", version=1, current=False)
-    add(warehouse, "facet_schemas", version=2)
+    add(warehouse, "facet_schemas", version=2, schema={**SEED, "version": 2})
     add(warehouse, "facet_values", session_key="a", schema_version=1, facet="intent", value="old")
     for key, languages in (("a", ["python", "sql"]), ("b", ["python"])):
         add(warehouse, "facet_values", session_key=key, schema_version=2, facet="languages",
@@ -325,7 +325,8 @@ def test_a_team_gets_no_sessions_no_citations_and_no_pattern_below_the_floors(
         add(warehouse, "clusters", kind="friction", cluster=cluster, name=f"cluster {cluster}",
             size=9, sessions=5, users=users)  # fmt: skip
         add(warehouse, "schema_proposals", proposal_id=f"p{cluster}", name=f"type {cluster}",
-            support=9, sessions=5, users=users, evidence=["Citation of s0."])  # fmt: skip
+            support=9, sessions=5, users=users,
+            evidence={"examples": ["Citation of s0."], "gain": 0.5})  # fmt: skip
     snapshot = _publish(warehouse, tmp_path / "snapshots", mode="team", min_sessions=3, min_users=3)
     published = {path.stem for path in snapshot.glob("*.parquet")}
     assert not published & OWNER_ONLY
@@ -336,9 +337,76 @@ def test_a_team_gets_no_sessions_no_citations_and_no_pattern_below_the_floors(
         ("delight", "any", 0),
     ]
     assert _rows(snapshot, "clusters", "name") == [("cluster 0",)]
-    assert _rows(snapshot, "proposals", "name", "evidence") == [("type 0", [])]
+    figures = "9 items in 5 sessions of 3 users; stability not measured; gain 0.5"
+    assert _rows(snapshot, "proposals", "name", "examples", "figures") == [("type 0", [], figures)]
     assert not [path for path in _files(snapshot) if _holds(path, "Citation of")]
     assert not [path for path in _files(snapshot) if _holds(path, "m-s0") or _holds(path, "line:1")]
+
+
+def test_publishes_what_a_version_of_the_schema_changed(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    drift = {"name": "goal_drift", "definition": "The goal changes on the way.", "since": 2}
+    changed = {**SEED, "version": 2, "friction": [*SEED["friction"], drift]}
+    add(warehouse, "facet_schemas", version=1, current=False)
+    add(warehouse, "facet_schemas", version=2, schema=changed, base=1)
+    snapshot = _publish(warehouse, tmp_path / "snapshots")
+    columns = ("version", "target", "name", "change", "in_force")
+    assert _rows(snapshot, "schema_changes", *columns) == [
+        (2, "friction", "goal_drift", "added", True)
+    ]
+
+
+def test_publishes_what_drifted_above_the_floors(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """What vanished is in no recent session; what could not be told is left out."""
+    for value, change, before, after in (
+        ("correction", "grows", 2, 9),
+        ("backtracking", "vanishes", 6, 0),
+        ("context_churn", "grows", 1, 2),
+        ("error_event", "unclear", 9, 9),
+    ):
+        add(warehouse, "drift", target="friction", value=value, change=change, run_id="r",
+            affected_before=before, sessions_before=20, affected_after=after, sessions_after=20,
+            users_after=min(after, 2))  # fmt: skip
+    snapshot = _publish(warehouse, tmp_path / "snapshots", min_sessions=5)
+    assert _rows(snapshot, "drift", "value", "change") == [
+        ("backtracking", "vanishes"),
+        ("correction", "grows"),
+    ]
+
+
+def test_a_cluster_is_one_line_over_the_days(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    for key, day in (("a", 2), ("b", 2), ("c", 3)):
+        _session(warehouse, key)
+        warehouse.execute(f"UPDATE sessions SET day = '2026-03-0{day}' WHERE session_key = '{key}'")
+        add(warehouse, "cluster_members", kind="friction", item_id=f"m-{key}", cluster=0)
+    add(warehouse, "cluster_members", kind="session", item_id="a", cluster=0)
+    for kind, sessions in (("friction", 3), ("session", 1)):
+        add(warehouse, "clusters", kind=kind, cluster=0, cluster_id=f"c-{kind}", name="n", size=3,
+            sessions=sessions, users=1)  # fmt: skip
+    snapshot = _publish(warehouse, tmp_path / "snapshots", min_sessions=3)
+    assert _rows(snapshot, "cluster_trend", "cluster_id", "day", "items") == [
+        ("c-friction", date(2026, 3, 2), 2),
+        ("c-friction", date(2026, 3, 3), 1),
+    ]
+
+
+def test_publishes_what_was_asked_for_and_not_served(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    for key, ending in (("a", "declined"), ("b", "handed_over"), ("c", "declined")):
+        _session(warehouse, key)
+        add(warehouse, "request_readings", session_key=key, content_hash="hash", version="1",
+            asked=["refund", "invoice"], served=["invoice"])  # fmt: skip
+        add(warehouse, "unserved_requests", session_key=key, source_ref="line:1", topic="refund",
+            action="make", abstract="a refund", ending=ending, content_hash="hash")  # fmt: skip
+    snapshot = _publish(warehouse, tmp_path / "snapshots", min_sessions=3)
+    columns = ("topic", "sessions", "ending", "asked_sessions")
+    assert _rows(snapshot, "unserved", *columns) == [("refund", 3, "declined", 3)]
 
 
 @pytest.mark.parametrize("mode", ["owner", "team"])

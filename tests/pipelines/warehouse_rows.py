@@ -7,9 +7,12 @@ from typing import Any
 
 import duckdb
 
+from facets.schema import load_seed_schema
 from pipelines.warehouse.migration import migrate
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SEED = load_seed_schema().model_dump(mode="json")
+"""The document of the schema's first version."""
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "source_files": {
@@ -75,13 +78,13 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "citation": "The agent's edit failed because the text was not there.",
         "evidence": [],
     },
-    "facet_schemas": {"schema": {}, "origin": "seed", "created_at": NOON, "current": True},
+    "facet_schemas": {"schema": SEED, "origin": "seed", "created_at": NOON, "current": True},
     "facet_values": {"schema_version": 1, "provenance": "judge"},
     "schema_proposals": {
         "kind": "new_type",
         "target": "friction",
         "definition": "",
-        "evidence": [],
+        "evidence": {},
         "status": "open",
         "created_at": NOON,
     },

@@ -1,12 +1,12 @@
 """A warehouse as a team has after two weeks: two releases, the second with a defect."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import duckdb
 
-from tests.pipelines.warehouse_rows import NOON, add
+from tests.pipelines.warehouse_rows import NOON, SEED, add
 
 DAYS = 14
 PER_DAY = 3
@@ -154,10 +154,27 @@ def _add_patterns(connection: duckdb.DuckDBPyConnection) -> None:
     add(connection, "schema_proposals", proposal_id="p-4f1c", name="specification_drift",
         definition="The goal of the session changes while the agent works.", support=9,
         sessions=7, users=3, stability=0.86,
-        evidence=["late in the session, the user named another goal"])  # fmt: skip
-    add(connection, "facet_schemas", version=1)
+        evidence={"examples": ["late in the session, the user named another goal"],
+                  "terms": ["goal", "another"], "gain": 0.21})  # fmt: skip
+    add(connection, "drift", target="friction", value="correction", change="grows", run_id="run-1",
+        affected_before=4, sessions_before=40, affected_after=12, sessions_after=20, users_after=3,
+        change_low=0.24, change_high=0.7, q_value=0.0007, before_from=date(2026, 2, 1),
+        after_from=date(2026, 3, 1))  # fmt: skip
+    for number in range(8):
+        key = f"atif:session-{number:02}"
+        add(connection, "request_readings", session_key=key, content_hash="hash", version="1",
+            asked=["refund"], served=[])  # fmt: skip
+        if number < 6:
+            add(connection, "unserved_requests", session_key=key, source_ref="#/steps/1",
+                topic="refund", action="make", abstract="a refund to be made, handed over",
+                ending="handed_over", content_hash="hash")  # fmt: skip
+    drift = {"name": "goal_drift", "definition": "The goal changes on the way.", "since": 2}
+    changed = {**SEED, "version": 2, "friction": [*SEED["friction"], drift]}
+    add(connection, "facet_schemas", version=1, current=False)
+    add(connection, "facet_schemas", version=2, schema=changed, base=1)
     for number in range(10):
         add(connection, "facet_values", session_key=f"atif:session-{number:02}",
+            schema_version=2,
             facet="languages", value=["python"])  # fmt: skip
 
 
