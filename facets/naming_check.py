@@ -24,6 +24,7 @@ FEW_DISTINCT = 3
 """Below so many distinct texts nothing is held out: the name is checked on what it was made of."""
 LEAST_ACCURACY = 0.5
 NOT_DISTINCTIVE = "name not distinctive"
+_TIE = 1e-6
 _Z = 1.2816
 """Of the one-sided 90 % interval: a hit or two among as many names may be chance."""
 
@@ -145,18 +146,17 @@ def choose_names(
     vectors = _Labels(embed, candidates)
     chosen = {cluster: 0 for cluster in candidates}
     best = {cluster: (-1.0, 0) for cluster in candidates}
-    for _ in range(sum(len(some) for some in candidates.values())):
+    found = _checked(items, candidates, chosen, vectors)
+    while moving := _failing(found, candidates, chosen):
+        for cluster in moving:
+            best[cluster] = max(best[cluster], (found[cluster].accuracy or 0.0, -chosen[cluster]))
+            chosen[cluster] += 1
         found = _checked(items, candidates, chosen, vectors)
-        for cluster, name in found.items():
-            best[cluster] = max(best[cluster], (name.accuracy or 0.0, -chosen[cluster]))
-        moving = _failing(found, candidates, chosen)
-        if not moving:
-            break
-        chosen |= {cluster: chosen[cluster] + 1 for cluster in moving}
     for cluster, name in found.items():
         if name.is_distinctive is False:
-            chosen[cluster] = -best[cluster][1]
-    return _checked(items, candidates, chosen, vectors)
+            last = (name.accuracy or 0.0, -chosen[cluster])
+            chosen[cluster] = -max(best[cluster], last)[1]
+    return _brought_back(items, candidates, chosen, vectors)
 
 
 def passes(accuracy: float, chance: float, tested: int) -> bool:
@@ -166,6 +166,30 @@ def passes(accuracy: float, chance: float, tested: int) -> bool:
     margin = _Z * float(np.sqrt(accuracy * (1 - accuracy) / tested + spread / (4 * tested)))
     low = (middle - margin) / (1 + spread)
     return accuracy >= LEAST_ACCURACY and low > chance
+
+
+def _brought_back(
+    items: ClusteredTexts,
+    candidates: Mapping[int, Sequence[NameCandidate]],
+    chosen: dict[int, int],
+    labels: "_Labels",
+) -> dict[int, CheckedName]:
+    """The names after each cluster had an earlier candidate back that now tells it.
+
+    Two that are named alike give way at once, where one would have been enough.
+    """
+    found = _checked(items, candidates, chosen, labels)
+    for cluster in [one for one, place in chosen.items() if place]:
+        for earlier in range(chosen[cluster]):
+            tried = _checked(items, candidates, {**chosen, cluster: earlier}, labels)
+            if tried[cluster].is_distinctive and _distinctive(tried) >= _distinctive(found):
+                chosen[cluster], found = earlier, tried
+                break
+    return found
+
+
+def _distinctive(found: Mapping[int, CheckedName]) -> int:
+    return sum(one.is_distinctive is True for one in found.values())
 
 
 class _Labels:
@@ -216,7 +240,9 @@ def _check(
     if not rivals or not tested:
         return CheckedName(*own, None, None, held_out, None)
     rows = labels.of([own, *(named[other] for other in rivals)])
-    accuracy = float((np.argmax(items.vectors[tested] @ rows.T, axis=1) == 0).mean())
+    cosines = items.vectors[tested] @ rows.T
+    # As near to another's name is not told from it.
+    accuracy = float((cosines[:, 0] > cosines[:, 1:].max(axis=1) + _TIE).mean())
     chance = 1 / len(rows)
     is_distinctive = passes(accuracy, chance, len(tested)) and not is_taken
     return CheckedName(*own, accuracy, chance, held_out, is_distinctive)
