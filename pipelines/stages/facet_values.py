@@ -12,6 +12,8 @@ import orjson
 import polars as pl
 
 from facets.extraction import FacetValue, Value, values_as_judged, values_by_distance
+from facets.log_rules import SEED_RULES
+from facets.measures import MEASURES, MEASURES_VERSION
 from facets.resolution import Vectors, moved_by_distance
 from facets.schema import Facet, FacetSchema
 from pipelines.config import EmbeddingConfig
@@ -71,6 +73,21 @@ QUALIFY row_number() OVER (
     PARTITION BY now.session_key, known.facet ORDER BY known.schema_version DESC) = 1
 """
 
+# The same quantity, measured from the same log: `facets.measures.whole_value`.
+_MEASURED = """
+INSERT OR REPLACE INTO facet_values BY NAME
+SELECT now.session_key, $version AS schema_version, asked.facet,
+       to_json(round_even(known.value, 0)::BIGINT) AS value, 'log' AS provenance,
+       now.judgement_id
+FROM session_measures AS known JOIN asked ON asked.rule = known.measure
+JOIN judgements AS now ON now.current
+    AND (now.session_key, now.content_hash) = (known.session_key, known.content_hash)
+WHERE known.version = $measures AND NOT EXISTS (
+    FROM facet_values AS there
+    WHERE (there.session_key, there.schema_version, there.facet, there.judgement_id)
+        = (now.session_key, $version, asked.facet, now.judgement_id))
+"""
+
 # New: nothing was ever read from its log for this content. Of those and of the others the newest
 # come first.
 _MISSING = """
@@ -113,7 +130,7 @@ def refresh_told_values(
 
 
 def carry_over_log_values(connection: duckdb.DuckDBPyConnection, schema: FacetSchema) -> None:
-    """Give `schema` what was read for a facet that is the same in another version."""
+    """Give `schema` what was read for a facet that is the same in another version, or measured."""
     here = {facet.name: _rule_of(facet) for facet in schema.facets if facet.rule is not None}
     same = [
         (facet.name, known.schema.version)
@@ -125,6 +142,7 @@ def carry_over_log_values(connection: duckdb.DuckDBPyConnection, schema: FacetSc
     connection.register("same", frame.to_arrow())
     connection.execute(_CARRY_OVER, {"version": schema.version})
     connection.unregister("same")
+    _take_measured(connection, schema)
 
 
 def missing_log_values(connection: duckdb.DuckDBPyConnection, schema: FacetSchema) -> pl.DataFrame:
@@ -147,6 +165,19 @@ def value_rows(sessions: pl.DataFrame, version: int, found: Iterable[FacetValue]
 def as_json(value: Value) -> str | None:
     """As the column keeps it."""
     return None if value is None else orjson.dumps(value).decode()
+
+
+def _take_measured(connection: duckdb.DuckDBPyConnection, schema: FacetSchema) -> None:
+    counts = [
+        (facet.name, facet.rule)
+        for facet in schema.facets
+        # What the seed reads by a rule of its own need not be what is measured by that name.
+        if facet.type == "count" and facet.rule in MEASURES and facet.rule not in SEED_RULES
+    ]
+    asked = pl.DataFrame(counts, schema={"facet": pl.String(), "rule": pl.String()}, orient="row")
+    connection.register("asked", asked.to_arrow())
+    connection.execute(_MEASURED, {"version": schema.version, "measures": MEASURES_VERSION})
+    connection.unregister("asked")
 
 
 def _summary_vectors(

@@ -9,7 +9,6 @@ from typing import Any
 
 import duckdb
 import orjson
-import polars as pl
 
 from agent_core.embedding import Embedder
 from facets.proposal import Proposal
@@ -17,7 +16,8 @@ from facets.prototype import Prototype
 from pipelines.config import Config, EmbeddingConfig
 from pipelines.context import Context
 from pipelines.home import Home
-from pipelines.warehouse import query, replace_rows
+from pipelines.proposal_rows import write_proposals
+from pipelines.warehouse import query
 from tests.pipelines.warehouse_rows import add
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -83,26 +83,7 @@ def add_session(
 
 def propose(connection: duckdb.DuckDBPyConnection, proposal: Proposal) -> None:
     """Keep an open proposal, as evolution does."""
-    row = {
-        "proposal_id": proposal.proposal_id,
-        "kind": proposal.kind,
-        "target": proposal.target,
-        "name": proposal.name,
-        "definition": proposal.definition,
-        "parts": list(proposal.parts),
-        "prototype": proposal.prototype.model_dump_json() if proposal.prototype else None,
-        "facet": orjson.dumps(dict(proposal.facet)).decode() if proposal.facet else None,
-        "support": proposal.support,
-        "sessions": proposal.sessions,
-        "users": proposal.users,
-        "stability": proposal.stability,
-        "evidence": orjson.dumps(dict(proposal.evidence)).decode(),
-        "status": "open",
-        "created_at": NOW,
-    }
-    schema = {"parts": pl.List(pl.String()), "prototype": pl.String(), "facet": pl.String(),
-              "stability": pl.Float64()}  # fmt: skip
-    replace_rows(connection, "schema_proposals", pl.DataFrame([row], schema_overrides=schema))
+    write_proposals(connection, [proposal], "run-1", NOW)
 
 
 def types_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -11,9 +11,11 @@ from facets.proposal import Proposal
 from facets.schema import MISSING_CAPABILITIES
 from facets.schema_diff import SchemaChange
 from pipelines.context import Context
+from pipelines.export import export_rows
 from pipelines.schema_decisions import accept_proposal, reject_proposal, roll_back
 from pipelines.schemas import current_schema, ensure_schema, schema_changes, stored_versions
 from pipelines.stages.facets import fill_facets
+from pipelines.stages.moments import collect_moments
 from pipelines.stages.types import resolve_moment_types
 from pipelines.warehouse import query
 from tests.pipelines.schema_world import (
@@ -131,6 +133,37 @@ def test_a_vector_that_comes_later_counts_from_then_on(world: Context) -> None:
     }  # fmt: skip
     with world.warehouse() as connection:
         assert types_of(connection)["s3-0"] == "goal_drift"
+
+
+def test_a_new_verdict_is_called_right_at_once_where_no_vector_is_needed(world: Context) -> None:
+    """Its moments keep what was judged, and a second look changes nothing."""
+    found = [
+        {"source_ref": ref, "polarity": "friction", "type": judged, "severity": "low",
+         "confidence": 0.5, "descriptor": place, "citation": "c", "evidence": []}
+        for ref, judged, place in (("r1", "backtracking", "unplaced"), ("r2", "other", "east"))
+    ]  # fmt: skip
+    with world.warehouse() as connection:
+        _accept(world, connection, _drift(world))
+        _accept(world, connection, Proposal("p2", "retire", "friction", "backtracking", ""))
+        add(connection, "sessions", session_key="s4", session_id="s4")
+        add(connection, "judgements", judgement_id="j-s4", session_key="s4", moments=found,
+            current=False)  # fmt: skip
+    for _ in range(2):
+        collect_moments(world)
+        resolve_moment_types(world)
+        with world.warehouse() as connection:
+            rows = query(connection, "SELECT source_ref, judged_type, type FROM moments "
+                                     "WHERE session_key = 's4' ORDER BY 1").rows()  # fmt: skip
+        assert rows == [("r1", "backtracking", "other"), ("r2", "other", "goal_drift")]
+
+
+def test_other_programs_are_told_what_the_schema_calls_a_moment(world: Context) -> None:
+    with world.warehouse() as connection:
+        _accept(world, connection, _drift(world))
+        for ref in ("r0", "r1"):
+            add(connection, "steps", session_key="s1", source_ref=ref, position=0)
+    told = {row["source_ref"]: row["type"] for row in export_rows(world, "moments")}
+    assert told == {"r0": "goal_drift", "r1": "correction"}
 
 
 def test_prototypes_of_another_model_take_nothing_and_are_counted(world: Context) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from facets.measures import MEASURES_VERSION
 from facets.proposal import Proposal
 from pipelines.config import FacetsConfig
 from pipelines.context import Context
@@ -168,6 +169,27 @@ def test_a_log_facet_whose_values_change_is_read_anew(world: Context) -> None:
         assert values_of(connection, "frameworks", 2)["s1"] == ["fastapi", "web"]
         roll_back(connection, 1, world.config, NOW)
     assert fill_facets(world) == NOTHING
+
+
+def test_a_quantity_that_was_measured_already_needs_no_log(world: Context) -> None:
+    """Only where it is the same version of the same measure, of what the session holds now."""
+    with world.warehouse() as connection:
+        for key, content, version, value in (
+            ("s1", "hash", MEASURES_VERSION, 2.5),
+            ("s2", "hash", MEASURES_VERSION, None),
+            ("s3", "hash", MEASURES_VERSION + 1, 9.0),
+            ("s4", "grown", MEASURES_VERSION, 9.0),
+        ):
+            add(connection, "session_measures", session_key=key, measure="edits",
+                content_hash=content, version=version, value=value)  # fmt: skip
+    edits = Proposal("p1", "new_facet", "edits", "edits", "Edits.",
+                     facet={"type": "count", "provenance": "log", "rule": "edits"})  # fmt: skip
+    assert _accept(world, edits) == 3
+    with world.warehouse() as connection:
+        assert values_of(connection, "edits", 2) == {"s1": 2, "s2": None}
+    assert fill_facets(world) == {**NOTHING, "backfilled": 3}
+    with world.warehouse() as connection:
+        assert values_of(connection, "edits", 2) == {"s1": 2, "s2": None, "s3": 0, "s4": 0, "s5": 0}
 
 
 def test_a_newer_verdict_on_the_same_content_reads_no_log(world: Context) -> None:
