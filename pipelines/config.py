@@ -85,7 +85,7 @@ class FacetsConfig(_Section):
     backfill_sessions: int | None = Field(default=None, gt=0)
     """At most so many; the newest first, the others in later runs."""
     backfill_seconds: float | None = Field(default=60.0, gt=0, allow_inf_nan=False)
-    """None begun after so long."""
+    """No further batch of them is begun after so long."""
 
 
 class EvolutionConfig(_Section):

@@ -10,6 +10,7 @@ from pipelines.cli.options import Options, options
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.context import Context
     from pipelines.schema_decisions import Decided
     from pipelines.schema_proposals import StoredProposal
 
@@ -32,7 +33,7 @@ def show(context: typer.Context) -> None:
     from pipelines.stages.facet_values import missing_log_values
 
     given = options(context)
-    with given.context("schema show").warehouse() as connection:
+    with _prepared(given, "schema show").warehouse() as connection:
         schema = current_schema(connection)
         known, in_force = _proposals(connection)
         missing = missing_log_values(connection, schema)
@@ -55,7 +56,7 @@ def proposals(context: typer.Context) -> None:
     from pipelines.schema_text import proposal_lines
 
     given = options(context)
-    with given.context("schema proposals").warehouse() as connection:
+    with _prepared(given, "schema proposals").warehouse() as connection:
         known, in_force = _proposals(connection)
     given.print(
         [_row(one, in_force) for one in known],
@@ -92,7 +93,7 @@ def accept(context: typer.Context, proposal_id: Annotated[str, _PROPOSAL]) -> No
     from pipelines.schema_decisions import accept_proposal
 
     given = options(context)
-    prepared = given.context("schema accept")
+    prepared = _prepared(given, "schema accept")
     with prepared.warehouse() as connection:
         decided = accept_proposal(connection, proposal_id, prepared.config, prepared.clock())
     headline = f"{proposal_id}: accepted; the schema is now version {decided.version}"
@@ -104,7 +105,7 @@ def reject(context: typer.Context, proposal_id: Annotated[str, _PROPOSAL]) -> No
     from pipelines.schema_decisions import reject_proposal
 
     given = options(context)
-    prepared = given.context("schema reject")
+    prepared = _prepared(given, "schema reject")
     with prepared.warehouse() as connection:
         reject_proposal(connection, proposal_id, prepared.clock())
     given.print(
@@ -119,7 +120,7 @@ def rollback(
     from pipelines.schema_decisions import roll_back
 
     given = options(context)
-    prepared = given.context("schema rollback")
+    prepared = _prepared(given, "schema rollback")
     with prepared.warehouse() as connection:
         decided = roll_back(connection, version, prepared.config, prepared.clock())
     _print_decided(given, decided, f"the schema is version {version} again", None)
@@ -132,7 +133,7 @@ def history(context: typer.Context) -> None:
     from pipelines.warehouse import query
 
     given = options(context)
-    with given.context("schema history").warehouse() as connection:
+    with _prepared(given, "schema history").warehouse() as connection:
         versions = stored_versions(connection)
         decisions = query(connection, "FROM schema_decisions ORDER BY number").to_dicts()
     in_force = [known.schema.version for known in versions_in_force(versions)]
@@ -155,6 +156,17 @@ def history(context: typer.Context) -> None:
             or "nothing yet: run signals evolve first"
         ),
     )
+
+
+def _prepared(given: Options, verb: str) -> "Context":
+    """The verb's context, with what was decided in a dashboard carried out before."""
+    from pipelines.runs import failure_of
+    from pipelines.schema_inbox import INBOX_STAGE, apply_inbox
+
+    prepared = given.context(verb)
+    if apply_inbox(prepared)["set_aside"]:
+        given.say(f"Set aside in inbox/refused: {failure_of(prepared, INBOX_STAGE)}")
+    return prepared
 
 
 def _proposals(

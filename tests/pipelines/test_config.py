@@ -27,6 +27,8 @@ def test_team_mode_raises_the_floor_of_users(tmp_path: Path) -> None:
         pytest.param('mode = "crowd"', "mode: input should be 'owner' or 'team'", id="value"),
         pytest.param("[select]\nmin_step = 3", "did you mean select.min_steps?", id="typo"),
         pytest.param("[prices]\nfiles = 'x'", "did you mean prices.file?", id="another typo"),
+        pytest.param("[facets]\nbackfill_sessions = 0", "facets.backfill_sessions:", id="nothing"),
+        pytest.param("[evolution]\nmin_stability = 2", "evolution.min_stability:", id="share"),
         pytest.param("[judge]\nidle_hours = -1", "judge.idle_hours:", id="range"),
         pytest.param("[judge]\nbase_url = 'my host'", "judge.base_url: value error, not", id="URL"),
     ],

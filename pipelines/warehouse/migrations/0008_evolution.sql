@@ -10,6 +10,9 @@ ALTER TABLE schema_proposals ADD COLUMN facet JSON;       -- new_facet: the face
 ALTER TABLE schema_proposals ADD COLUMN cluster_id VARCHAR;
 ALTER TABLE schema_proposals ADD COLUMN run_id VARCHAR;   -- the run that last found it
 
+-- facet_values.provenance is `distance` besides log and judge; what was read from a log stands for
+-- every later verdict on the same content.
+
 ALTER TABLE facet_schemas ADD COLUMN base BIGINT;           -- the version it was made from; null: the one before
 ALTER TABLE facet_schemas ADD COLUMN proposal_id VARCHAR;   -- that it was made by; null: see origin
 

@@ -169,6 +169,17 @@ def test_history_is_told_in_words(signals: Signals) -> None:
     assert "rolled back since" in shown
 
 
+def test_what_a_dashboard_decided_is_carried_out_before_a_verb_looks(
+    signals: Signals, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "home" / "inbox"
+    (inbox / "schema-p1.json").write_text('{"decision": "accept"}')
+    (inbox / "schema-p2.json").write_text("maybe")
+    code, out, errors = signals("--json", "schema", "show")
+    assert (code, json.loads(out)["version"]) == (0, 2)
+    assert errors.startswith("Set aside in inbox/refused: schema-p2.json: is no decision (")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
