@@ -1,7 +1,8 @@
 """The words of evidence: which kinds of thing a text says, in any of the languages listed.
 
-The patterns are data (`lexicon.toml`); each kind becomes one compiled alternation. About half of
-them need a letter beyond ASCII: a text that has none is searched for the others alone.
+The patterns are data (`lexicon.toml`), in small letters; each kind becomes one compiled
+alternation. About half of them need a letter beyond ASCII: a text that has none is put into small
+letters and searched for the others alone, which takes half of the time that ignoring case does.
 """
 
 import re
@@ -25,9 +26,10 @@ class _Kind:
 
 
 # Ignoring case, these four match letters of ASCII.
-_ASCII_IN_DISGUISE = "\u0130\u0131\u017f\u212a"
-_OTHER_LETTER = re.compile(rf"[^\x00-\x7f\W\d_{_ASCII_IN_DISGUISE}]")
-_NEEDED_LETTER = re.compile(rf"{_OTHER_LETTER.pattern}(?![?*{{])")
+_ASCII_IN_DISGUISE = {"\u0130": "i", "\u0131": "i", "\u017f": "s", "\u212a": "k"}
+_PLAIN = str.maketrans(_ASCII_IN_DISGUISE)
+_OTHER_LETTER = re.compile(r"[^\x00-\x7f\W\d_]")
+_NEEDED_LETTER = re.compile(rf"[^\x00-\x7f\W\d_{''.join(_ASCII_IN_DISGUISE)}](?![?*{{])")
 _CLASS = re.compile(r"\\.|\[\^?\]?[^\]]*\]")
 _GROUP = re.compile(r"\((\?[:=!<]+)?([^()]*)\)([?*{])?")
 
@@ -35,13 +37,15 @@ _GROUP = re.compile(r"\((\?[:=!<]+)?([^()]*)\)([?*{])?")
 def says(kind: str, text: str) -> bool:
     """Whether the text says a kind of thing; raises KeyError for a kind that is not listed."""
     plain = text.isascii() or _OTHER_LETTER.search(text) is None
-    return _pattern(kind, plain).search(text) is not None
+    return _pattern(kind, plain).search(text.lower() if plain else text) is not None
 
 
 @cache
 def _pattern(kind: str, plain: bool) -> re.Pattern[str]:
     listed = _Kind(**_listed()[kind])
-    return _compile(_without_other_letters(listed) if plain else listed)
+    if plain:
+        return re.compile(_joined(_without_other_letters(listed)).translate(_PLAIN))
+    return re.compile(_joined(listed), re.IGNORECASE)
 
 
 def _without_other_letters(kind: _Kind) -> _Kind:
@@ -75,11 +79,11 @@ def _listed() -> Mapping[str, dict[str, list[str]]]:
     return listed
 
 
-def _compile(kind: _Kind) -> re.Pattern[str]:
+def _joined(kind: _Kind) -> str:
     alternatives = [*kind.parts]
     if kind.words:
         alternatives.append(rf"(?<!\w)(?:{'|'.join(kind.words)})(?!\w)")
     if kind.opening:
         alternatives.append(rf"\A\W*(?:{'|'.join(kind.opening)})")
     # Nothing to look for: a pattern that no text matches.
-    return re.compile("|".join(alternatives) or r"(?!)", re.IGNORECASE)
+    return "|".join(alternatives) or r"(?!)"
