@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from facets.friction_design import Problem
-from facets.logistic import WEAK_RIDGE, Vector, fit_logistic, log_loss, predict, score_test
+from facets.logistic import WEAK_RIDGE, Design, Vector, fit_logistic, log_loss, predict, score_test
 
 FOLDS = 5
 _FEW_GROUPS = 4
 _LARGEST_SHARE = 0.5
 """With a larger group than this, leaving whole groups out would leave too little to learn from."""
-_ROUNDS = 4
-_RESAMPLES = 50
+_ROUNDS = 3
+_RESAMPLES = 40
 
 
 class Gain(NamedTuple):
@@ -35,8 +35,15 @@ class Gain(NamedTuple):
 def held_out_gain(quantity: Vector, problem: Problem, *, seed: int) -> Gain:
     """Fit with and without the quantity on some sessions, and compare on those left out."""
     by_group = _has_groups(problem.groups)
+    designs = (problem.design, problem.design.with_column(quantity, WEAK_RIDGE))
+    # Where to begin, near to what the parts come to: it saves half the time and changes nothing.
+    starts = [fit_logistic(design, problem.friction).coefficients for design in designs]
     rounds = [
-        _left_out(quantity, problem, folds) for folds in _foldings(problem.groups, by_group, seed)
+        [
+            _left_out(design, problem, folds, start)
+            for design, start in zip(designs, starts, strict=True)
+        ]
+        for folds in _foldings(problem.groups, by_group, seed)
     ]
     without, having = np.mean(rounds, axis=0)
     fall = log_loss(problem.friction, without) - log_loss(problem.friction, having)
@@ -57,8 +64,9 @@ def same_direction(quantity: Vector, problem: Problem, *, seed: int) -> float:
     rng = np.random.default_rng(seed)
     size = len(quantity)
     overall = _direction(quantity, problem)
+    start = fit_logistic(problem.design, problem.friction).coefficients
     halves = (rng.permutation(size)[: size // 2] for _ in range(_RESAMPLES))
-    agreed = [_direction(quantity[half], problem.rows(half)) == overall for half in halves]
+    agreed = [_direction(quantity[half], problem.rows(half), start) == overall for half in halves]
     return float(np.mean(agreed))
 
 
@@ -86,21 +94,18 @@ def _group_folds(groups: NDArray[np.intp], rng: np.random.Generator) -> NDArray[
     return np.asarray(fold_of[groups])
 
 
-def _left_out(quantity: Vector, problem: Problem, folds: NDArray[np.intp]) -> tuple[Vector, Vector]:
-    """Probability of friction in each session by what was learnt without its fold: without the
-    quantity, and with it."""
-    designs = (problem.design, problem.design.with_column(quantity, WEAK_RIDGE))
-    predicted = tuple(np.empty(len(quantity)) for _ in designs)
+def _left_out(design: Design, problem: Problem, folds: NDArray[np.intp], start: Vector) -> Vector:
+    """Probability of friction in each session by what was learnt without its fold."""
+    predicted = np.empty(len(folds))
     for fold in np.unique(folds):
         seen = folds != fold
-        for design, into in zip(designs, predicted, strict=True):
-            fit = fit_logistic(design.rows(seen), problem.rows(seen).friction)
-            into[~seen] = predict(design.rows(~seen), fit.coefficients)
-    return predicted[0], predicted[1]
+        fit = fit_logistic(design.rows(seen), problem.rows(seen).friction, start)
+        predicted[~seen] = predict(design.rows(~seen), fit.coefficients)
+    return predicted
 
 
-def _direction(quantity: Vector, problem: Problem) -> float:
-    fit = fit_logistic(problem.design, problem.friction)
+def _direction(quantity: Vector, problem: Problem, start: Vector | None = None) -> float:
+    fit = fit_logistic(problem.design, problem.friction, start)
     clusters = np.arange(len(quantity))
     test = score_test(quantity, problem.design, problem.friction, fit, clusters)
     return float(np.sign(test.statistic))

@@ -51,7 +51,7 @@ class Fit(NamedTuple):
     probabilities: Vector
 
 
-class Test(NamedTuple):
+class ScoreTest(NamedTuple):
     """Of a quantity beyond a design: the statistic, whose sign is the direction, and two sides."""
 
     statistic: float
@@ -110,7 +110,7 @@ def predict(design: Design, coefficients: Vector) -> Vector:
 
 def score_test(
     quantity: Vector, design: Design, outcome: Outcome, fit: Fit, clusters: NDArray[np.intp]
-) -> Test:
+) -> ScoreTest:
     """Whether a quantity, shape (n,), goes with the outcome beyond the design that was fitted.
 
     A generalised score test: the variance is that of the scores themselves, summed by cluster, so
@@ -126,13 +126,13 @@ def score_test(
     summed = np.bincount(clusters, weights=scores)
     squares = float((summed**2).sum())
     if squares <= 0:
-        return Test(0.0, 1.0)
+        return ScoreTest(0.0, 1.0)
     spent = float(np.trace(np.linalg.solve(information, weighted.T @ design.columns)))
     rows = len(quantity)
     variance = squares * rows / max(1.0, rows - spent)
     statistic = float(scores.sum()) / variance**0.5
     freedom = max(1.0, 3 * squares**2 / float((summed**4).sum()) - 2)
-    return Test(statistic, float(2 * stats.t.sf(abs(statistic), freedom)))
+    return ScoreTest(statistic, float(2 * stats.t.sf(abs(statistic), freedom)))
 
 
 def effect_of(

@@ -43,7 +43,7 @@ class QuantityFloors:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedQuantity:
+class ExaminedQuantity:
     """The outcome for one candidate; figures are None where it was not tested that far."""
 
     measure: str
@@ -82,7 +82,7 @@ class _Candidate:
     everywhere: Vector
     """Scaled, of all sessions; 0, the mean, where the log does not show it."""
     null: _Null
-    tested: TestedQuantity
+    tested: ExaminedQuantity
 
     @property
     def values(self) -> Vector:
@@ -111,7 +111,7 @@ def explain_friction(
     *,
     evidence: Iterable[str] = (),
     seed: int = 0,
-) -> list[TestedQuantity]:
+) -> list[ExaminedQuantity]:
     """Test each of the columns `candidates` of `sessions`, strongest first, then the untested.
 
     `sessions` has `friction_design.SESSIONS_SCHEMA`, the known columns and the candidates (null:
@@ -123,11 +123,11 @@ def explain_friction(
     survey = _Survey(sessions, known, evident, floors, seed, {})
     stated = [_state(survey, name) for name in sorted(candidates) if name not in known.counts]
     ready = [_tested(found) for found in stated if isinstance(found, _Candidate)]
-    refused = [found for found in stated if isinstance(found, TestedQuantity)]
+    refused = [found for found in stated if isinstance(found, ExaminedQuantity)]
     return [*_settle(_corrected(ready), floors, seed), *refused]
 
 
-def _state(survey: _Survey, name: str) -> _Candidate | TestedQuantity:
+def _state(survey: _Survey, name: str) -> _Candidate | ExaminedQuantity:
     """The regression of one candidate, or why it cannot be tested."""
     shows = pl.col(name).is_not_null()
     if name in survey.evident:
@@ -135,7 +135,7 @@ def _state(survey: _Survey, name: str) -> _Candidate | TestedQuantity:
     shown = survey.sessions.filter(shows)
     present = shown.filter(pl.col(name) > 0)
     users = present["user_id"].fill_null("").n_unique() if present.height else 0
-    counted = TestedQuantity(name, None, shown.height, present.height, users)
+    counted = ExaminedQuantity(name, None, shown.height, present.height, users)
     reason = _too_little(shown, counted, survey)
     if reason is not None:
         return replace(counted, reason=reason)
@@ -145,7 +145,7 @@ def _state(survey: _Survey, name: str) -> _Candidate | TestedQuantity:
     return _Candidate(rows, values, _null(survey, name, shown, rows), counted)
 
 
-def _too_little(shown: pl.DataFrame, counted: TestedQuantity, survey: _Survey) -> str | None:
+def _too_little(shown: pl.DataFrame, counted: ExaminedQuantity, survey: _Survey) -> str | None:
     """Why the sessions do not allow for a test."""
     floors, name = survey.floors, counted.measure
     if counted.eligible < floors.eligible:
@@ -227,9 +227,9 @@ def _corrected(ready: list[_Candidate]) -> list[_Candidate]:
 
 def _settle(
     candidates: list[_Candidate], floors: QuantityFloors, seed: int
-) -> list[TestedQuantity]:
+) -> list[ExaminedQuantity]:
     """Hold each against the floors, the strongest first, and against those that passed."""
-    settled: list[TestedQuantity] = []
+    settled: list[ExaminedQuantity] = []
     passed: list[_Candidate] = []
     for candidate in candidates:
         tested = _examined(candidate, floors, seed)
@@ -242,7 +242,7 @@ def _settle(
     return settled
 
 
-def _examined(candidate: _Candidate, floors: QuantityFloors, seed: int) -> TestedQuantity:
+def _examined(candidate: _Candidate, floors: QuantityFloors, seed: int) -> ExaminedQuantity:
     """With its gain on sessions left out and its stability, and whether they are enough."""
     tested, problem = candidate.tested, candidate.null.problem
     if tested.q_value is None or tested.q_value > floors.false_discovery_rate:

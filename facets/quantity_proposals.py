@@ -5,15 +5,15 @@ from typing import Any
 
 from facets.measures import MEASURES
 from facets.proposal import Proposal, proposal_id
-from facets.quantities import TestedQuantity
+from facets.quantities import ExaminedQuantity
 
 
-def propose_facets(tested: Iterable[TestedQuantity]) -> list[Proposal]:
+def propose_facets(tested: Iterable[ExaminedQuantity]) -> list[Proposal]:
     """A new count facet for each quantity that passed; it is a measure of `facets.measures`."""
     return [_proposal(found) for found in tested if found.reason is None]
 
 
-def _proposal(found: TestedQuantity) -> Proposal:
+def _proposal(found: ExaminedQuantity) -> Proposal:
     measure = MEASURES[found.measure]
     facet: dict[str, Any] = {
         "name": measure.name,
@@ -37,7 +37,7 @@ def _proposal(found: TestedQuantity) -> Proposal:
     )
 
 
-def _evidence(found: TestedQuantity, unit: str) -> Mapping[str, Any]:
+def _evidence(found: ExaminedQuantity, unit: str) -> Mapping[str, Any]:
     """Figures by name, rounded for people, with the finding in words."""
     gain = found.gain
     assert gain is not None

@@ -7,7 +7,7 @@ import polars as pl
 
 from facets.friction_design import Known
 from facets.measures import MEASURES
-from facets.quantities import QuantityFloors, TestedQuantity, explain_friction
+from facets.quantities import ExaminedQuantity, QuantityFloors, explain_friction
 from facets.quantity_proposals import propose_facets
 from facets.schema import FacetSchema
 from pipelines.context import Context
@@ -116,7 +116,7 @@ def _floors(context: Context) -> QuantityFloors:
     )
 
 
-def _keep(context: Context, tested: list[TestedQuantity]) -> dict[str, int]:
+def _keep(context: Context, tested: list[ExaminedQuantity]) -> dict[str, int]:
     proposals = propose_facets(tested)
     rows = pl.DataFrame([_row(found) for found in tested], schema=_TESTS_SCHEMA)
     with context.warehouse() as connection, transaction(connection):
@@ -132,7 +132,7 @@ def _keep(context: Context, tested: list[TestedQuantity]) -> dict[str, int]:
     }
 
 
-def _row(found: TestedQuantity) -> dict[str, Any]:
+def _row(found: ExaminedQuantity) -> dict[str, Any]:
     """A row of `quantity_tests`."""
     gain = found.gain
     return {

@@ -4,7 +4,7 @@ Turns, steps, users, projects and agents all move friction and quantities, as in
 planted quantity moves friction by itself.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,12 @@ UNRELATED = (
 CANDIDATES = (*PLANTED, *LENGTH_ONLY, *UNRELATED)
 
 
+World = Literal["turns", "bursts", "sessions"]
+"""Where friction comes from: each turn by itself; sessions that differ by more than is logged;
+the session as a whole, the likelier the more steps it has, in one turn.
+"""
+
+
 class Made(NamedTuple):
     """How sessions are made."""
 
@@ -34,6 +40,7 @@ class Made(NamedTuple):
     base: float = -2.0
     """Log odds of friction in a turn."""
     by_rules: bool = True
+    world: World = "turns"
 
 
 def make_sessions(made: Made, *, seed: int) -> pl.DataFrame:
@@ -54,7 +61,7 @@ def make_sessions(made: Made, *, seed: int) -> pl.DataFrame:
     odds = odds + 0.8 * np.log1p(known["interrupts"]) + 0.3 * np.log1p(known["tool_errors"])
     for name in PLANTED:
         odds = odds + made.effect * _scaled(quantities[name])
-    hits = rng.binomial(turns, 1 / (1 + np.exp(-odds)))
+    hits = _hits(rng, turns, steps, odds, made.world)
     return pl.DataFrame(
         {
             "session_key": [f"s{number:06}" for number in range(size)],
@@ -97,6 +104,22 @@ def _quantities(
         "with_interrupts": rng.poisson(0.2 + known["interrupts"]),
     }
     return {name: np.asarray(values, dtype=np.float64) for name, values in made.items()}
+
+
+def _hits(
+    rng: np.random.Generator,
+    turns: NDArray[np.int64],
+    steps: NDArray[np.int64],
+    odds: Vector,
+    world: World,
+) -> NDArray[np.int64]:
+    """Turns with friction."""
+    if world == "sessions":
+        # Steeper and steeper with length: no straight line of its logarithm.
+        chance = 1 / (1 + np.exp(-(odds - 0.5 + 0.25 * np.log1p(steps) ** 1.5)))
+        return rng.binomial(1, chance)
+    burst = rng.normal(size=len(turns)) if world == "bursts" else 0.0
+    return rng.binomial(turns, 1 / (1 + np.exp(-(odds + burst))))
 
 
 def _scaled(values: Vector) -> Vector:
