@@ -74,6 +74,14 @@ def change_lines(changes: Sequence[SchemaChange]) -> Iterator[str]:
         yield f"{change.kind:<8} {change.target:<12} {change.name}: {text}"
 
 
+def foreign_line(prototypes: int) -> str:
+    """What it means that the embedding model was changed."""
+    return (
+        f"prototypes of another embedding model than the configured one: {prototypes}; nothing is "
+        "inside them until it is configured again ([embedding] model_dir)"
+    )
+
+
 def history_lines(versions: Sequence[StoredVersion], in_force: Sequence[int]) -> Iterator[str]:
     """One line a version."""
     for known in versions:
@@ -117,7 +125,8 @@ def _facet_lines(schema: FacetSchema, facet: Facet) -> Iterator[str]:
 def _former_lines(schema: FacetSchema, target: str) -> Iterator[str]:
     for past in schema.former(target):
         if past.became != past.name:
-            yield f"    no more: {past.name}, since version {past.until}; now {past.became}"
+            became = past.became or "no value"
+            yield f"    no more: {past.name}, since version {past.until}; now {became}"
 
 
 def _what(proposal: Proposal) -> str:

@@ -28,27 +28,35 @@ def register(app: typer.Typer) -> None:
 
 def show(context: typer.Context) -> None:
     """The current schema: definitions, where values come from, and what is proposed."""
-    from pipelines.schema_text import pending_line, proposal_lines, schema_lines
+    from pipelines.schema_text import foreign_line, pending_line, proposal_lines, schema_lines
     from pipelines.schemas import current_schema
     from pipelines.stages.facet_values import missing_log_values
+    from pipelines.stages.types import all_foreign_prototypes
 
     given = options(context)
-    with _prepared(given, "schema show").warehouse() as connection:
+    prepared = _prepared(given, "schema show")
+    with prepared.warehouse() as connection:
         schema = current_schema(connection)
         known, in_force = _proposals(connection)
         missing = missing_log_values(connection, schema)
     waiting = [one for one in known if one.status == "open"]
     pending = missing.filter(~missing["is_new"]).height
+    foreign = all_foreign_prototypes(schema, prepared.config.embedding)
 
     def text() -> str:
         lines = [f"schema version {schema.version}", *schema_lines(schema)]
         lines.append(f"open proposals: {len(waiting)}{f' ({_HOW})' if waiting else ''}")
         lines += [f"  {line}" for one in waiting for line in proposal_lines(one, in_force)]
-        return "\n".join([*lines, *([pending_line(pending)] if pending else [])])
+        lines += [pending_line(pending)] if pending else []
+        return "\n".join([*lines, *([foreign_line(foreign)] if foreign else [])])
 
-    document = schema.model_dump(mode="json")
-    rows = [_row(one, in_force) for one in waiting]
-    given.print({**document, "proposals": rows, "pending_sessions": pending}, text)
+    document = {
+        **schema.model_dump(mode="json"),
+        "proposals": [_row(one, in_force) for one in waiting],
+        "pending_sessions": pending,
+        "foreign_prototypes": foreign,
+    }
+    given.print(document, text)
 
 
 def proposals(context: typer.Context) -> None:

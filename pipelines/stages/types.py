@@ -61,12 +61,14 @@ def relabel_moments(
 ) -> Relabelled:
     """Set the types that differ under `schema`; the caller holds the transaction."""
     model_id = distance_model(schema, embedding)
-    looks = [_relabel(connection, schema, polarity, model_id) for polarity in _POLARITIES]
+    looks = [_look(connection, schema, polarity, model_id) for polarity in _POLARITIES]
+    changed = pl.concat(look.changed for look in looks)
+    _write(connection, changed)
     return Relabelled(
-        sum(look.moments for look in looks),
-        frozenset().union(*(look.session_keys for look in looks)),
+        changed.height,
+        frozenset(changed["session_key"]),
         sum(look.without_vector for look in looks),
-        sum(look.foreign_prototypes for look in looks),
+        _foreign(schema, model_id),
     )
 
 
@@ -75,15 +77,28 @@ def distance_model(schema: FacetSchema, embedding: EmbeddingConfig) -> str:
 
     Raises ModelError where the model is needed and is not there.
     """
+    return Embedder(embedding.model_dir).model_id if _foreign(schema, "") else ""
+
+
+def all_foreign_prototypes(schema: FacetSchema, embedding: EmbeddingConfig) -> int:
+    """Prototypes of types and values that are not of the configured model. Raises ModelError."""
+    return _foreign(schema, distance_model(schema, embedding))
+
+
+def _foreign(schema: FacetSchema, model_id: str) -> int:
     targets = (*_POLARITIES, *(facet.name for facet in schema.facets))
-    if not any(foreign_prototypes(schema, target, "") for target in targets):
-        return ""
-    return Embedder(embedding.model_dir).model_id
+    return sum(foreign_prototypes(schema, target, model_id) for target in targets)
 
 
-def _relabel(
+class _Look(NamedTuple):
+    changed: pl.DataFrame
+    """Moments that are `called` otherwise than their `type` says."""
+    without_vector: int
+
+
+def _look(
     connection: duckdb.DuckDBPyConnection, schema: FacetSchema, polarity: Polarity, model_id: str
-) -> Relabelled:
+) -> _Look:
     moments = query(connection, _MOMENTS, [polarity])
     by_distance = pl.Series(moved_by_distance(moments["judged_type"].to_list(), schema, polarity))
     told, measured = moments.filter(~by_distance), moments.filter(by_distance)
@@ -98,13 +113,7 @@ def _relabel(
         ).filter(pl.col("called") != pl.col("type"))
         for rows, places in ((told, no_vectors), (measured, vectors))
     )
-    _write(connection, changed)
-    return Relabelled(
-        changed.height,
-        frozenset(changed["session_key"]),
-        int(without_vector(vectors).sum()),
-        foreign_prototypes(schema, polarity, model_id),
-    )
+    return _Look(changed, int(without_vector(vectors).sum()))
 
 
 def _write(connection: duckdb.DuckDBPyConnection, changed: pl.DataFrame) -> None:

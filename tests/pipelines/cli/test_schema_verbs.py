@@ -127,6 +127,18 @@ def test_a_facet_from_the_log_is_filled_by_the_next_runs_and_show_says_so(signal
     assert _json(signals, "show")["pending_sessions"] == 1
 
 
+def test_show_says_that_prototypes_are_of_another_model(signals: Signals, tmp_path: Path) -> None:
+    signals("schema", "accept", "p1")
+    (tmp_path / "newer").mkdir()
+    (tmp_path / "newer" / "model.safetensors").write_bytes(b"y")
+    settings = f'[embedding]\nmodel_dir = "{tmp_path / "newer"}"\n'
+    (tmp_path / "home" / "signals.toml").write_text(settings)
+    assert signals("schema", "show")[1].splitlines()[-1] == (
+        "prototypes of another embedding model than the configured one: 1; nothing is inside them "
+        "until it is configured again ([embedding] model_dir)"
+    )
+
+
 def test_everything_is_there_for_machines(signals: Signals) -> None:
     assert _json(signals, "accept", "p1") == {
         "proposal_id": "p1",
