@@ -1,36 +1,39 @@
 """Whether a cluster is there again when a part of the sessions is left out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facets.clustering import Clustering, Labels, Vectors, cluster
+from facets.clustering_regions import Labels
 
 RESAMPLES = 10
 KEPT_SHARE = 0.8
 
+Regroup = Callable[[NDArray[np.bool_]], Labels]
+"""Which items were drawn in, the group of every item out (-1: none, or not drawn)."""
+
 
 def resampled_stability(
-    vectors: Vectors, clustering: Clustering, sessions: Sequence[str], *, seed: int = 0
+    labels: Labels, sessions: Sequence[str], regroup: Regroup, *, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Mean Jaccard similarity of each cluster's core with its best match, in [0, 1].
+    """Mean Jaccard similarity of each group of `labels` with its best match, in [0, 1].
 
     Each of RESAMPLES rounds leaves out a fifth of the sessions, whole (their moments are not
-    independent), and clusters the rest anew (Hennig 2007). A cluster of which nothing was drawn
-    in any round is NaN.
+    independent), and groups the rest anew (Hennig 2007). A group of which nothing was drawn in any
+    round is NaN.
     """
     rng = np.random.default_rng(seed)
     names, owner = np.unique(np.asarray(sessions, dtype=str), return_inverse=True)
-    rounds = np.full((RESAMPLES, clustering.count), np.nan)
+    count = int(labels.max(initial=-1)) + 1
+    rounds = np.full((RESAMPLES, count), np.nan)
     for row in rounds:
         kept = rng.permutation(len(names))[: max(1, round(KEPT_SHARE * len(names)))]
-        drawn = np.flatnonzero(np.isin(owner, kept))
-        again = cluster(vectors[drawn], assign="core", seed=seed)
-        row[:] = _best_overlaps(clustering.core[drawn], again.core, clustering.count)
+        drawn = np.isin(owner, kept)
+        row[:] = _best_overlaps(labels[drawn], regroup(drawn)[drawn], count)
     measured = np.sum(~np.isnan(rounds), axis=0)
     totals = np.nansum(rounds, axis=0)
-    mean: NDArray[np.float64] = np.full(len(totals), np.nan)
+    mean: NDArray[np.float64] = np.full(count, np.nan)
     np.divide(totals, measured, out=mean, where=measured > 0)
     return mean
 

@@ -2,164 +2,262 @@
 against the schema; what maps to nothing in it becomes a proposal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import duckdb
 import numpy as np
-import orjson
 import polars as pl
-from numpy.typing import NDArray
 
 from agent_core.embedding import Embedder
-from facets.clustering import NOISE, Clustering, cluster
-from facets.evolution import Discovery, Floors, discover
-from facets.naming import name_clusters
+from facets.clustering import Clustering, cluster
+from facets.clustering_regions import NOISE, Labels
+from facets.evolution import (
+    ClusterSummary,
+    Discovery,
+    Floors,
+    discover,
+    named,
+    summarise,
+    values_of,
+)
+from facets.evolution_changes import ChangeFloors, propose_merges, propose_splits
+from facets.evolution_novelty import Novelty
+from facets.identity import FoundCluster, match_clusters
+from facets.mapping import UNMAPPED
+from facets.naming_check import ClusteredTexts
 from facets.proposal import Proposal
-from facets.schema import FacetSchema
+from facets.schema import OTHER, FacetSchema
+from pipelines.cluster_inputs import POLARITIES, ClusterInputs, load_inputs
+from pipelines.cluster_naming import ClusterLabel, name_found
+from pipelines.cluster_rows import (
+    CLUSTERS_SCHEMA,
+    ClusteredItems,
+    geometry,
+    known_clusters,
+    rejected_proposals,
+    replace_clusters,
+)
 from pipelines.context import Context
+from pipelines.proposal_rows import write_proposals
 from pipelines.schemas import ensure_schema
-from pipelines.warehouse import query, replace_rows, transaction
+from pipelines.warehouse import transaction
 
-_POLARITIES = ("friction", "delight")
+UNMAPPED_KIND = "{}_unmapped"
+"""Kind of the clusters of a target's items that map to no value of the schema."""
 
-_CLUSTER_SCHEMA: dict[str, pl.DataType] = {
-    "cluster": pl.Int64(),
-    "name": pl.String(),
-    "terms": pl.List(pl.String()),
-    "size": pl.Int64(),
-    "sessions": pl.Int64(),
-    "users": pl.Int64(),
-    "maps_to": pl.String(),
-    "persistence": pl.Float64(),
-}
 
-_MOMENTS = """
-SELECT moment_id AS item_id, descriptor AS text, type, session_key, user_id, vector
-FROM moments JOIN sessions USING (session_key)
-JOIN embeddings ON text_hash = md5(descriptor) AND model = $model
-WHERE polarity = $kind ORDER BY moment_id
-"""
-_SUMMARIES = """
-SELECT session_key AS item_id, summary AS text, session_key, user_id, vector
-FROM judgements JOIN sessions USING (session_key)
-JOIN embeddings ON text_hash = md5(summary) AND embeddings.model = $model
-WHERE current ORDER BY session_key
-"""
+class _Target(NamedTuple):
+    """What is clustered, and what it is held against."""
+
+    kind: str
+    """Of its clusters: friction, delight or session."""
+    name: str
+    """Of what it is held against: a polarity or a category facet."""
+    items: ClusterInputs
 
 
 def cluster_items(context: Context) -> dict[str, int]:
-    """Cluster every kind anew; return clusters and noise by kind, and proposals.
+    """Cluster every kind anew; return clusters, noise and items without a vector by kind, and
+    proposals.
 
-    What stands in no dense part is noise (-1) and stays so. A proposal is kept once: one that a
-    person decided on is not made again.
+    What stands in no dense part is noise (-1) and stays so. A proposal that is found again gets
+    the figures of this run; one that a person decided on is not made again, and one that is no
+    longer found stays open under the run that last found it.
     """
     model_id = Embedder(context.config.embedding.model_dir).model_id
     with context.warehouse() as connection:
         schema = ensure_schema(connection, context.clock())
-    counts = _cluster_summaries(context, model_id)
+    counts: dict[str, int] = {}
     proposals: list[Proposal] = []
-    for polarity in _POLARITIES:
-        found = _discover(context, polarity, schema, model_id)
-        proposals += found.proposals
-        counts |= _counted(polarity, found.clustering)
+    for kind, target in (("session", _open_facet(schema)), *((p, p) for p in POLARITIES)):
+        found = _Target(kind, target, load_inputs(context, target, schema, model_id))
+        counts |= _look(context, found, schema, model_id, proposals)
     with context.warehouse() as connection, transaction(connection):
-        new = _store_proposals(connection, proposals, context)
+        new = write_proposals(connection, proposals, context.run_id, context.clock())
     return {**counts, "proposals": len(proposals), "proposals_new": new}
 
 
-def _discover(context: Context, polarity: str, schema: FacetSchema, model_id: str) -> Discovery:
-    with context.warehouse() as connection:
-        items = query(connection, _MOMENTS, {"model": model_id, "kind": polarity})
-    floors = Floors(context.config.min_sessions, context.config.min_users)
-    found = discover(items.drop("vector"), _vectors(items), schema, polarity, floors=floors)
-    rows = [
-        {name: getattr(summary, name) for name in _CLUSTER_SCHEMA} for summary in found.clusters
-    ]
-    _write(context, polarity, items, found.clustering, rows)
-    return found
+def _open_facet(schema: FacetSchema) -> str:
+    """The category of sessions that a judge tells and that leaves room for what is none of its
+    values; empty where the schema has none."""
+    return next(
+        (
+            facet.name
+            for facet in schema.facets
+            if facet.type == "category" and facet.provenance == "judge" and OTHER in facet.values
+        ),
+        "",
+    )
 
 
-def _cluster_summaries(context: Context, model_id: str) -> dict[str, int]:
-    """Sessions by what their summaries say; there is no schema of kinds of sessions."""
-    with context.warehouse() as connection:
-        items = query(connection, _SUMMARIES, {"model": model_id})
-    found = cluster(_vectors(items), assign="core")
-    names = name_clusters(items["text"].to_list(), found.labels)
-    rows = []
-    for label in range(found.count):
-        members = items.filter(pl.Series(found.labels == label))
-        rows.append(
-            {
-                "cluster": label,
-                "name": names[label].name,
-                "terms": names[label].terms,
-                "size": members.height,
-                "sessions": members["session_key"].n_unique(),
-                "users": members["user_id"].n_unique(),
-                "maps_to": None,
-                "persistence": float(found.persistence[label]),
-            }
-        )
-    _write(context, "session", items, found, rows)
-    return _counted("session", found)
-
-
-def _vectors(items: pl.DataFrame) -> NDArray[np.float32]:
-    """The items' vectors, shape (n, dimension); (0, 0) without items."""
-    if not items.height:
-        return np.empty((0, 0), dtype=np.float32)
-    return np.stack(items["vector"].to_list()).astype(np.float32)
-
-
-def _write(
+def _look(
     context: Context,
-    kind: str,
-    items: pl.DataFrame,
-    found: Clustering,
-    rows: Sequence[Mapping[str, Any]],
+    found: _Target,
+    schema: FacetSchema,
+    model_id: str,
+    proposals: list[Proposal],
+) -> dict[str, int]:
+    """Cluster and store one target; its proposals are added to `proposals`."""
+    frame, vectors, without_vector = found.items
+    if found.name:
+        discovery = _discover(context, found, schema, model_id)
+        clustering, clusters = discovery.clustering, discovery.clusters
+        names = _keep_novelties(context, found, discovery, schema, model_id)
+        proposals += named(discovery.proposals, _of_models(discovery.novelties, names))
+        proposals += _changes(context, found, schema, model_id)
+    else:
+        clustering = cluster(vectors, assign="core")
+        unmapped = np.full(frame.height, "", dtype=str)
+        clusters = tuple(summarise(frame, vectors, clustering, unmapped))
+    _keep_clusters(context, found, clustering, clusters, model_id)
+    return {
+        f"{found.kind}_clusters": clustering.count,
+        f"{found.kind}_noise": int((clustering.labels == NOISE).sum()),
+        f"{found.kind}_without_vector": without_vector,
+    }
+
+
+def _discover(context: Context, found: _Target, schema: FacetSchema, model_id: str) -> Discovery:
+    with context.warehouse() as connection:
+        known = known_clusters(connection, UNMAPPED_KIND.format(found.name), model_id)
+        rejected = rejected_proposals(connection, found.name)
+    return discover(
+        found.items.frame,
+        found.items.vectors,
+        schema,
+        found.name,
+        model=model_id,
+        floors=Floors(context.config.min_sessions, context.config.min_users),
+        known=known,
+        rejected=rejected,
+    )
+
+
+def _changes(
+    context: Context, found: _Target, schema: FacetSchema, model_id: str
+) -> list[Proposal]:
+    """Merges and splits of moment types; what a session is called is no matter of distance."""
+    if found.name not in POLARITIES:
+        return []
+    frame, vectors, _ = found.items
+    values = values_of(frame, schema, found.name)
+    floors = ChangeFloors(context.config.min_sessions, context.config.min_users)
+    types = schema.friction if found.name == "friction" else schema.delight
+    judged = frozenset(known.name for known in types if not known.prototypes)
+    return [
+        *propose_merges(frame, vectors, values, found.name, floors=floors),
+        *propose_splits(
+            frame, vectors, values, found.name, judged=judged, model=model_id, floors=floors
+        ),
+    ]
+
+
+def _keep_clusters(
+    context: Context,
+    found: _Target,
+    clustering: Clustering,
+    clusters: Sequence[ClusterSummary],
+    model_id: str,
 ) -> None:
-    constants = {"kind": pl.lit(kind), "run_id": pl.lit(context.run_id)}
-    clusters = pl.DataFrame(rows, schema=_CLUSTER_SCHEMA).with_columns(
-        pl.col("persistence").fill_nan(None), **constants
-    )
-    members = items.select("item_id").with_columns(
-        kind=constants["kind"],
-        cluster=pl.Series(found.labels, dtype=pl.Int64),
-        probability=pl.Series(found.probabilities, dtype=pl.Float64),
-    )
-    with context.warehouse() as connection, transaction(connection):
-        for table, frame in (("clusters", clusters), ("cluster_members", members)):
-            connection.execute(f"DELETE FROM {table} WHERE kind = ?", [kind])
-            replace_rows(connection, table, frame)
-
-
-def _counted(kind: str, found: Clustering) -> dict[str, int]:
-    return {f"{kind}_clusters": found.count, f"{kind}_noise": int((found.labels == NOISE).sum())}
-
-
-def _store_proposals(
-    connection: duckdb.DuckDBPyConnection, proposals: Sequence[Proposal], context: Context
-) -> int:
-    known = query(connection, "SELECT proposal_id FROM schema_proposals")["proposal_id"].to_list()
-    new = [proposal for proposal in proposals if proposal.proposal_id not in known]
+    ids = _identities(context, found, clustering, model_id)
+    names = _names(context, found.items, clustering.core, ids)
     rows = [
         {
-            "proposal_id": proposal.proposal_id,
-            "kind": proposal.kind,
-            "target": proposal.target,
-            "name": proposal.name,
-            "definition": proposal.definition,
-            "support": proposal.support,
-            "sessions": proposal.sessions,
-            "users": proposal.users,
-            "stability": proposal.stability,
-            "evidence": orjson.dumps(dict(proposal.evidence)).decode(),
-            "status": "open",
-            "created_at": context.clock(),
+            **{name: getattr(one, name) for name in ("cluster", "size", "sessions", "users")},
+            **_called(names.get(one.cluster), one.name, one.terms),
+            **geometry(clustering, one.cluster),
+            "cluster_id": ids[one.cluster],
+            "maps_to": one.maps_to if found.kind in POLARITIES else None,
         }
-        for proposal in new
+        for one in clusters
     ]
-    if rows:
-        frame = pl.DataFrame(rows, schema_overrides={"stability": pl.Float64()})
-        replace_rows(connection, "schema_proposals", frame)
-    return len(new)
+    replace_clusters(
+        context,
+        ClusteredItems(
+            found.kind,
+            model_id,
+            pl.DataFrame(rows, schema=CLUSTERS_SCHEMA),
+            found.items.frame["item_id"].to_list(),
+            clustering.labels,
+            clustering.probabilities.tolist(),
+        ),
+    )
+
+
+def _identities(
+    context: Context, found: _Target, clustering: Clustering, model_id: str
+) -> list[str]:
+    with context.warehouse() as connection:
+        known = known_clusters(connection, found.kind, model_id)
+    item_ids = found.items.frame["item_id"]
+    members = [
+        frozenset(item_ids.filter(pl.Series(clustering.labels == label)).to_list())
+        for label in range(clustering.count)
+    ]
+    together = zip(clustering.centroids, members, strict=True)
+    return match_clusters(known, [FoundCluster(*one) for one in together])
+
+
+def _keep_novelties(
+    context: Context, found: _Target, discovery: Discovery, schema: FacetSchema, model_id: str
+) -> dict[int, ClusterLabel]:
+    """Store the clusters of what maps nowhere; their names, by number."""
+    novelties = discovery.novelties
+    labels = np.full(found.items.frame.height, NOISE)
+    for number, one in enumerate(novelties):
+        labels[one.members] = number
+    names = _names(context, found.items, labels, [one.cluster_id for one in novelties])
+    rows = [_novelty_row(number, one, names.get(number)) for number, one in enumerate(novelties)]
+    inside = np.flatnonzero(values_of(found.items.frame, schema, found.name) == UNMAPPED)
+    replace_clusters(
+        context,
+        ClusteredItems(
+            UNMAPPED_KIND.format(found.name),
+            model_id,
+            pl.DataFrame(rows, schema=CLUSTERS_SCHEMA),
+            found.items.frame["item_id"].gather(inside.tolist()).to_list(),
+            labels[inside],
+            (labels[inside] != NOISE).astype(np.float64).tolist(),
+        ),
+    )
+    return names
+
+
+def _of_models(
+    novelties: Sequence[Novelty], names: Mapping[int, ClusterLabel]
+) -> dict[str, tuple[str, str]]:
+    """Name and definition that a model gave, by cluster id."""
+    return {
+        one.cluster_id: (names[number].checked.name, names[number].checked.definition)
+        for number, one in enumerate(novelties)
+        if number in names and names[number].checked.origin == "model"
+    }
+
+
+def _novelty_row(number: int, one: Novelty, name: ClusterLabel | None) -> dict[str, Any]:
+    return {
+        **_called(name, one.name.name, one.name.terms),
+        "cluster": number,
+        "cluster_id": one.cluster_id,
+        "size": len(one.members),
+        "sessions": one.sessions,
+        "users": one.users,
+        "coherence": one.coherence,
+        "centroid": one.centroid.astype(np.float32).tolist(),
+        "reach": one.reach,
+    }
+
+
+def _names(
+    context: Context, items: ClusterInputs, labels: Labels, ids: Sequence[str]
+) -> dict[int, ClusterLabel]:
+    if not ids:
+        return {}
+    texts = ClusteredTexts(items.frame["text"].to_list(), items.vectors, labels, len(ids))
+    return name_found(context, texts, ids)
+
+
+def _called(name: ClusterLabel | None, terms_name: str, terms: Sequence[str]) -> dict[str, Any]:
+    if name is None:
+        return {"name": terms_name, "definition": None, "terms": list(terms)}
+    checked = name.checked
+    return {"name": checked.name, "definition": checked.definition, "terms": list(name.terms)}
