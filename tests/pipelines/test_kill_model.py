@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +21,9 @@ from tests.pipelines.warehouse_tables import table_rows
 
 pytestmark = pytest.mark.slow
 
-_KILLS = 6
+_KILLS = 3
+_CALLS_BETWEEN = 7
+"""More than may be on their way at a kill, so that answers thrown away would show."""
 _SESSIONS = 12
 _AT_ONCE = 4
 # The process ends itself, as SIGKILL would at this moment: an answer is kept, no more is done.
@@ -75,17 +78,17 @@ def test_killed_after_each_answer_every_request_is_made_once(tmp_path: Path) -> 
     assert [len(tables[name]) for name in _TABLES] == [1, 1, 0]
 
 
-def test_killed_at_random_moments_only_calls_on_their_way_are_made_again(tmp_path: Path) -> None:
+def test_killed_amid_its_calls_only_those_on_their_way_are_made_again(tmp_path: Path) -> None:
     tables = {}
     for name, kills in (("undisturbed", 0), ("killed", _KILLS)):
         with _Endless() as endpoint:
             home = _home(tmp_path / name, endpoint, _SESSIONS)
-            killed = sum(_is_killed_within(home, 1.0 + number / 2) for number in range(kills))
+            for number in range(1, kills + 1):
+                _kill_at(home, endpoint, number * _CALLS_BETWEEN)
             subprocess.run(_command(home, "-m", "pipelines"), capture_output=True, check=True)
         asked = Counter(json.dumps(request) for request in endpoint.requests)
         assert len(asked) == 2 * _SESSIONS
-        assert asked.total() <= 2 * _SESSIONS + killed * _AT_ONCE
-        assert bool(killed) is bool(kills)
+        assert asked.total() <= 2 * _SESSIONS + kills * _AT_ONCE
         tables[name] = table_rows(home / "signals.duckdb", _TABLES)
     assert tables["killed"] == tables["undisturbed"]
     assert [len(rows) for rows in tables["killed"].values()] == [_SESSIONS, _SESSIONS, 0]
@@ -100,14 +103,12 @@ class _Endless(FakeOpenAI):
         return [replace(answer, delay_seconds=0.2)]
 
 
-def _is_killed_within(home: Path, seconds: float) -> bool:
-    """Start a run and end it after so long; whether it was still at work."""
+def _kill_at(home: Path, endpoint: FakeOpenAI, calls: int) -> None:
+    """Start a run and end it once so many calls have come, those of earlier runs included."""
     with subprocess.Popen(
         _command(home, "-m", "pipelines"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        try:
-            process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            return True
-    return False
+        while len(endpoint.requests) < calls:
+            assert process.poll() is None, "it ended by itself"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
