@@ -1,83 +1,30 @@
 """The sensor for batches, over HTTP, with a real home and a real Dagster instance."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from pipelines.batch_polling import poll_batches
-from pipelines.definitions import BATCHES_JOB_NAME, JOB_NAME, SignalsHome, build_definitions
+from pipelines.definitions import BATCHES_JOB_NAME, JOB_NAME
 from pipelines.home import Home
-from pipelines.job import prepare_dagster
 from pipelines.warehouse import open_warehouse, query
 from tests.fake_openai import failure
 from tests.fake_openai_batches import FakeBatches, Planned
 from tests.judges.answers import find, moment, verify
 from tests.pipelines.claude_log import answered, said, write_log
+from tests.pipelines.sensor_daemon import daemon_of
 
 pytestmark = pytest.mark.filterwarnings(
     # Of Dagster and what it builds on, none of ours.
     "ignore::DeprecationWarning",
     "ignore::ResourceWarning",
 )
-
-
-class _Daemon:
-    """What Dagster's daemon does with the sensor: keeps its cursor and launches its runs."""
-
-    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        self._definitions = build_definitions(str(home.root))
-        self._sensor = self._definitions.resolve_sensor_def("batches_done")
-        self._resources = {"signals": SignalsHome(home=str(home.root))}
-        self._cursor: str | None = None
-        self.run_keys: list[str] = []
-
-    def tick(self) -> str | None:
-        """The reason to skip; None where the sensor asked for a run."""
-        with dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self._cursor,
-            definitions=self._definitions,
-            resources=self._resources,
-            sensor_name="batches_done",
-        ) as context:
-            data = self._sensor.evaluate_tick(context)
-        if data.skip_message:
-            return str(data.skip_message)
-        (asked,) = data.run_requests or ()
-        self.run_keys.append(str(asked.run_key))
-        self._cursor = data.cursor
-        return None
-
-    def launch(self, job: str = BATCHES_JOB_NAME, *assets: str) -> bool:
-        """Execute the run that was asked for up to the moments; whether it succeeded."""
-        tags = {"dagster/sensor_name": "batches_done"}
-        if self.run_keys:
-            tags["dagster/run_key"] = self.run_keys[-1]
-        chosen = [dg.AssetKey(name) for name in (*assets, "judgements", "moments")]
-        return (
-            self._definitions.resolve_job_def(job)
-            .execute_in_process(
-                instance=self.instance,
-                tags=tags,
-                asset_selection=chosen,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=False,
-            )
-            .success
-        )
-
-
-@contextmanager
-def _daemon(home: Home) -> Iterator[_Daemon]:
-    prepare_dagster(home)
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        yield _Daemon(home, instance)
+_SENSOR = "batches_done"
+_VERDICTS = ("judgements", "moments")
+"""The assets that are executed of a run."""
 
 
 @pytest.fixture
@@ -118,17 +65,17 @@ def _verdicts(home: Home) -> list[tuple[Any, ...]]:
 @pytest.mark.slow
 def test_from_the_first_batch_to_the_verdict(home: Home) -> None:
     plan = [Planned([find(moment())]), Planned([verify((True, "medium", 0.9))])]
-    with FakeBatches(plan) as endpoint, _daemon(home) as daemon:
+    with FakeBatches(plan) as endpoint, daemon_of(home, _SENSOR) as daemon:
         _configure(home, endpoint.base_url)
         assert daemon.tick() == "no batch is open"
-        assert daemon.launch(JOB_NAME, "ingest", "sessions")
+        assert daemon.launch(JOB_NAME, "ingest", "sessions", *_VERDICTS)
         for _ in plan:
             assert _verdicts(home) == [("llm", "pending", False), ("rules", "judged", True)]
             assert daemon.tick() == "1 of 1 batches have not ended"
             endpoint.end()
             assert daemon.tick() is None
             assert daemon.tick() == "a run was asked for"
-            assert daemon.launch()
+            assert daemon.launch(BATCHES_JOB_NAME, *_VERDICTS)
         assert _verdicts(home) == [("llm", "judged", True), ("rules", "judged", False)]
         assert daemon.tick() == "no batch is open"
     assert len(set(daemon.run_keys)) == 2
@@ -136,14 +83,14 @@ def test_from_the_first_batch_to_the_verdict(home: Home) -> None:
 
 @pytest.mark.slow
 def test_a_batch_that_runs_leave_open_is_asked_for_three_times(home: Home) -> None:
-    with FakeBatches([Planned([None])]) as endpoint, _daemon(home) as daemon:
+    with FakeBatches([Planned([None])]) as endpoint, daemon_of(home, _SENSOR) as daemon:
         _configure(home, endpoint.base_url)
         _hand_in(endpoint)
         _open(home, "batch-1", base_url=endpoint.base_url)
         home.warehouse.write_bytes(b"no warehouse" * 999)
         for _ in range(3):
             assert daemon.tick() is None
-            assert not daemon.launch()
+            assert not daemon.launch(BATCHES_JOB_NAME, *_VERDICTS)
         assert daemon.tick() == "3 runs on these batches failed; see their logs"
     assert len(set(daemon.run_keys)) == 3
 
@@ -152,7 +99,7 @@ def test_it_neither_waits_for_the_warehouse_nor_opens_it(home: Home) -> None:
     home.warehouse.write_bytes(b"no warehouse")
     with (
         FakeBatches([Planned([None])]) as endpoint,
-        _daemon(home) as daemon,
+        daemon_of(home, _SENSOR) as daemon,
         home.locked("this test"),
     ):
         _configure(home, endpoint.base_url)

@@ -13,7 +13,7 @@ from agent_core.errors import JudgingHeldError, NotJudgedError
 from judges.llm import LLMJudge
 from pipelines.config import Config, JudgeConfig
 from pipelines.context import Context
-from pipelines.definitions import JOB_NAME, SignalsHome, build_definitions
+from pipelines.definitions import JOB_NAME, build_definitions
 from pipelines.home import Home
 from pipelines.job import prepare_dagster, run_job_in_process
 from pipelines.judging import make_model_judge
@@ -25,6 +25,7 @@ from tests.fake_openai import Answer, FakeOpenAI
 from tests.fake_openai_batches import FakeBatches, Planned
 from tests.judges.answers import find
 from tests.pipelines.claude_log import answered, said, write_log
+from tests.pipelines.sensor_daemon import Daemon
 from tests.pipelines.stages.test_batches import EXPIRY, later
 
 pytestmark = pytest.mark.filterwarnings(
@@ -153,17 +154,6 @@ def scheduled(home: Home, instance: dg.DagsterInstance) -> str | None:
     return str(data.skip_message)
 
 
-def sensed(name: str, home: Home, instance: dg.DagsterInstance) -> str:
-    definitions = build_definitions(str(home.root))
-    with dg.build_sensor_context(
-        instance=instance,
-        definitions=definitions,
-        resources={"signals": SignalsHome(home=str(home.root))},
-        sensor_name=name,
-    ) as context:
-        return str(definitions.resolve_sensor_def(name).evaluate_tick(context).skip_message)
-
-
 def test_nothing_is_started_while_any_run_is_unfinished(
     context: Context, instance: dg.DagsterInstance
 ) -> None:
@@ -173,8 +163,8 @@ def test_nothing_is_started_while_any_run_is_unfinished(
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     skipped = f"run {run.run_id} has not ended yet"
     assert scheduled(home, instance) == skipped
-    assert sensed("new_logs", home, instance) == skipped
-    assert sensed("batches_done", home, instance) == skipped
+    for sensor in ("new_logs", "batches_done"):
+        assert Daemon(home, instance, sensor).tick() == skipped
     instance.report_run_canceled(run)
     assert scheduled(home, instance) is None
 

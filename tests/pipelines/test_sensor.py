@@ -2,77 +2,26 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from pipelines.definitions import JOB_NAME, SignalsHome, build_definitions
+from pipelines.definitions import JOB_NAME
 from pipelines.home import Home
-from pipelines.job import prepare_dagster
 from pipelines.warehouse import open_warehouse, query
 from tests.pipelines.claude_log import answered, said, write_log
+from tests.pipelines.sensor_daemon import daemon_of
 
 pytestmark = pytest.mark.filterwarnings(
     # Of Dagster and what it builds on, none of ours.
     "ignore::DeprecationWarning",
     "ignore::ResourceWarning",
 )
-
-
-class _Daemon:
-    """What Dagster's daemon does with the sensor: keeps its cursor and launches its runs."""
-
-    def __init__(self, home: Home, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        self._definitions = build_definitions(str(home.root))
-        self._sensor = self._definitions.resolve_sensor_def("new_logs")
-        self._resources = {"signals": SignalsHome(home=str(home.root))}
-        self._cursor: str | None = None
-
-    def tick(self) -> str | None:
-        """The reason to skip; None where the sensor asked for a run, which is then `asked`."""
-        with dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self._cursor,
-            definitions=self._definitions,
-            resources=self._resources,
-            sensor_name="new_logs",
-        ) as context:
-            data = self._sensor.evaluate_tick(context)
-        if data.skip_message:
-            return str(data.skip_message)
-        (self.asked,) = data.run_requests or ()
-        self._cursor = data.cursor
-        return None
-
-    def launch(self) -> bool:
-        """Execute the first assets of the run that was asked for; whether they succeeded."""
-        job = self._definitions.resolve_job_def(JOB_NAME)
-        tags = {"dagster/run_key": str(self.asked.run_key), "dagster/sensor_name": "new_logs"}
-        return job.execute_in_process(
-            instance=self.instance,
-            tags=tags,
-            asset_selection=[dg.AssetKey("ingest"), dg.AssetKey("sessions")],
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            raise_on_error=False,
-        ).success
-
-    def queue(self, status: dg.DagsterRunStatus) -> dg.DagsterRun:
-        """Leave the run that was asked for where the daemon has not launched it yet."""
-        tags = {"dagster/run_key": str(self.asked.run_key), "dagster/sensor_name": "new_logs"}
-        job = self._definitions.resolve_job_def(JOB_NAME)
-        return self.instance.create_run_for_job(job, tags=tags, status=status)
-
-
-@contextmanager
-def _daemon(home: Home) -> Iterator[_Daemon]:
-    prepare_dagster(home)
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-        yield _Daemon(home, instance)
+_SENSOR = "new_logs"
+_RUN = (JOB_NAME, "ingest", "sessions")
+"""The first assets of the run that the sensor asks for."""
 
 
 @pytest.fixture
@@ -102,27 +51,27 @@ def test_a_growing_log_is_read_when_it_has_grown_and_a_torn_line_when_it_is_whol
     home: Home, tmp_path: Path
 ) -> None:
     log = tmp_path / "logs" / "a.jsonl"
-    with _daemon(home) as daemon:
+    with daemon_of(home, _SENSOR) as daemon:
         assert daemon.tick() is None
-        assert daemon.launch()
+        assert daemon.launch(*_RUN)
         assert daemon.tick() == "nothing new in 1 files"
         rest = json.dumps(_RECORDS[2])
         with log.open("a") as file:
             file.write(rest[:40])
         assert daemon.tick() is None
-        assert daemon.launch()
+        assert daemon.launch(*_RUN)
         assert _steps(home) == [("u1",), ("u2",)]
         with log.open("a") as file:
             file.write(rest[40:] + "\n")
         assert daemon.tick() is None
-        assert daemon.launch()
+        assert daemon.launch(*_RUN)
         assert _steps(home) == [("u1",), ("u2",), ("u3",)]
         assert daemon.tick() == "nothing new in 1 files"
 
 
 def test_it_neither_waits_for_the_warehouse_nor_opens_it(home: Home) -> None:
     home.warehouse.write_bytes(b"no warehouse")
-    with _daemon(home) as daemon, home.locked("this test"):
+    with daemon_of(home, _SENSOR) as daemon, home.locked("this test"):
         started = time.monotonic()
         assert daemon.tick() is None
         assert time.monotonic() - started < 10
@@ -133,9 +82,9 @@ def test_it_neither_waits_for_the_warehouse_nor_opens_it(home: Home) -> None:
     "status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED], ids=lambda s: s.value
 )
 def test_runs_do_not_pile_up(home: Home, tmp_path: Path, status: dg.DagsterRunStatus) -> None:
-    with _daemon(home) as daemon:
+    with daemon_of(home, _SENSOR) as daemon:
         assert daemon.tick() is None
-        queued = daemon.queue(status)
+        queued = daemon.queue(JOB_NAME, status)
         write_log(tmp_path / "logs" / "b.jsonl", said("s2", "w1", 0, "Hello."))
         assert daemon.tick() == f"run {queued.run_id} has not ended yet"
         daemon.instance.report_run_canceled(queued)
@@ -145,22 +94,22 @@ def test_runs_do_not_pile_up(home: Home, tmp_path: Path, status: dg.DagsterRunSt
 @pytest.mark.slow
 def test_a_run_that_failed_is_asked_for_three_times(home: Home) -> None:
     home.warehouse.write_bytes(b"no warehouse" * 999)
-    with _daemon(home) as daemon:
+    with daemon_of(home, _SENSOR) as daemon:
         for _ in range(3):
             assert daemon.tick() is None
-            assert not daemon.launch()
+            assert not daemon.launch(*_RUN)
         assert daemon.tick() == "3 runs on these files failed; see their logs"
         home.warehouse.unlink()
         with (home.config.parent.parent / "logs" / "a.jsonl").open("a") as file:
             file.write(json.dumps(_RECORDS[2]) + "\n")
         assert daemon.tick() is None
-        assert daemon.launch()
+        assert daemon.launch(*_RUN)
     assert _steps(home) == [("u1",), ("u2",), ("u3",)]
 
 
 def test_a_folder_that_is_missing_is_the_reason_to_skip(home: Home, tmp_path: Path) -> None:
     (tmp_path / "logs").rename(tmp_path / "away")
-    with _daemon(home) as daemon:
+    with daemon_of(home, _SENSOR) as daemon:
         told = daemon.tick()
     assert told == f"no such file or folder: {tmp_path / 'logs'}; check the path"
 
@@ -173,7 +122,7 @@ def test_a_hundred_thousand_files_take_a_fraction_of_dagsters_minute(
         (tmp_path / "logs" / str(folder)).mkdir()
         for number in range(1000):
             (tmp_path / "logs" / str(folder) / f"{number}.jsonl").touch()
-    with _daemon(home) as daemon:
+    with daemon_of(home, _SENSOR) as daemon:
         started = time.monotonic()
         assert daemon.tick() is None
         assert daemon.tick() == "nothing new in 100001 files"
