@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import Any, NamedTuple, cast
 
 from agent_core.model import ModelReply
 from agent_core.session import Session
@@ -13,6 +13,7 @@ from judges.rules.judge import unscorable
 from judges.transcript import numbered_steps
 from judges.verdict import Judgement
 from pipelines.token_rates import request_bytes
+from tests.judges.nobody import Nobody
 
 BYTES_PER_TOKEN = 4
 _STEP = re.compile(r'^\{"step": (\d+),', re.M)
@@ -30,7 +31,7 @@ class Sent(NamedTuple):
 def requests_of(session: Session, by_rules: Judgement) -> list[Sent]:
     """What is sent where the model finds what the rules found and every text is rewritten."""
     sent: list[Sent] = []
-    judge = LLMJudge(cast(Any, _Nobody()), salt=b"benchmark", privacy=cast(Any, _turns_all_down))
+    judge = LLMJudge(Nobody(), salt=b"benchmark", privacy=cast(Any, _turns_all_down))
     answers = _StandIn(session, by_rules)
 
     def answer(request: ModelRequest) -> ModelReply:
@@ -82,12 +83,3 @@ class _Strict:
 
     def check(self, _text: str) -> str:
         return "not abstract"
-
-
-class _Nobody:
-    """No model at all: the benchmark sends nothing."""
-
-    name = "nobody"
-
-    def __call__(self, *_messages: Any, **_options: Any) -> NoReturn:
-        raise AssertionError("the benchmark sends nothing")

@@ -79,7 +79,7 @@ def leaks(folder: Path) -> dict[str, Any]:
     return {
         "canaries": len(hidden),
         "disguised texts of the model": len(hidden) * len(DISGUISES),
-        "requests to the model": model.requests,
+        "requests to the model": len(model.requests),
         "places searched": len(places),
         "characters searched": sum(len(text) for _, text in places),
         "leaked": len({canary.number for canary, _ in found}),

@@ -3,13 +3,12 @@
 import base64
 import json
 import re
-import threading
-from collections.abc import Callable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tests.benchmarks.canaries.sessions import Canary
+from tests.fake_openai import Answer, FakeOpenAI, json_text
+from tests.judges.answers import task_of
 
 _CASE = re.compile(r"Case (\d{3})\.")
 _STEP = re.compile(r'^\{"step": (\d+)', re.MULTILINE)
@@ -32,45 +31,22 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 }
 
 
-class Parrot:
+class Parrot(FakeOpenAI):
     """The endpoint; `told` holds each disguised canary that it put into an answer."""
 
     def __init__(self, canaries: Sequence[Canary]) -> None:
+        super().__init__()
         self.told: dict[str, tuple[Canary, str]] = {}
-        self.requests = 0
         self._canaries = canaries
-        self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def answer(self, request: dict[str, Any]) -> Any:
-        """An answer of the form asked for, with a canary in every text of it."""
-        with self._lock:
-            self.requests += 1
+    def _answers_for(self, request: Mapping[str, Any]) -> list[Answer]:
+        """One answer of the form asked for, with a canary in every text of it."""
         asked = "\n".join(message["content"] for message in request["messages"])
-        if request["response_format"]["json_schema"]["name"] == "texts":
-            return self._rewritten(asked)
-        if "\nTask: verify" in asked:
-            return {"answer": {"verdicts": _verdicts(asked)}}
-        return {"answer": self._found(asked)}
+        task = task_of(request).partition(" ")[0]
+        if task == "rewrite":
+            return [json_text(self._rewritten(asked))]
+        said = {"verdicts": _verdicts(asked)} if task == "verify" else self._found(asked)
+        return [json_text({"answer": said})]
 
     def _found(self, asked: str) -> dict[str, Any]:
         case = _CASE.search(asked)
@@ -88,8 +64,7 @@ class Parrot:
 
     def _tell(self, canary: Canary, disguise: str) -> str:
         hidden = DISGUISES[disguise](canary.text)
-        with self._lock:
-            self.told[f"{hidden}"] = (canary, disguise)
+        self.told[hidden] = (canary, disguise)
         return f"The person was waiting for {hidden}"[:600]
 
     def _rewritten(self, asked: str) -> dict[str, Any]:
@@ -105,25 +80,3 @@ def _verdicts(asked: str) -> list[dict[str, Any]]:
         {"moment": n, "holds": True, "severity": "low", "confidence": 0.9}
         for n in range(1, count + 1)
     ]
-
-
-def _handler(parrot: Parrot) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            content = json.dumps(parrot.answer(json.loads(body)))
-            choice = {"index": 0, "finish_reason": "stop"}
-            choice |= {"message": {"role": "assistant", "content": content}}
-            usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-            reply = {"id": "c", "object": "chat.completion", "created": 0, "model": "parrot"}
-            sent = json.dumps(reply | {"choices": [choice], "usage": usage}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Silent."""
-
-    return Handler
