@@ -21,7 +21,7 @@ from pipelines.warehouse import query
 from tests.pipelines.warehouse_rows import add
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-EAST, NORTH, WEST = 0.0, 90.0, 180.0
+EAST, NORTH = 0.0, 90.0
 """Where a text lies on the circle that stands for the embedding space, in degrees."""
 
 

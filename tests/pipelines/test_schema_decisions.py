@@ -22,7 +22,6 @@ from tests.pipelines.schema_world import (
     EAST,
     NORTH,
     NOW,
-    WEST,
     add_session,
     copy_of,
     make_context,
@@ -112,14 +111,6 @@ def test_a_rollback_restores_exactly_and_accepting_again_is_a_new_version(world:
             connection, "SELECT decision, proposal_id, version, moments FROM schema_decisions"
         ).rows()
     assert decisions == [("accept", "p1", 2, 1), ("rollback", None, 1, 1), ("accept", "p1", 3, 1)]
-
-
-def test_what_was_judged_stays_through_every_decision(world: Context) -> None:
-    judged = "SELECT moment_id, judged_type FROM moments ORDER BY 1"
-    with world.warehouse() as connection:
-        _accept(world, connection, _drift(world))
-        _accept(world, connection, Proposal("p2", "retire", "friction", "backtracking", ""))
-        assert dict(query(connection, judged).iter_rows()) == JUDGED
 
 
 def test_a_vector_that_comes_later_counts_from_then_on(world: Context) -> None:
@@ -290,17 +281,3 @@ def test_a_chart_is_told_what_was_redefined_when_and_whether_it_holds(world: Con
             (3, "intent", "checking", "added", True),
         ]
         assert set(schema_changes(connection)["created_at"]) == {NOW}
-
-
-def test_a_moment_of_the_west_is_nobodys(world: Context) -> None:
-    """Two types that take from the same share what lies inside of both by nearness."""
-    with world.warehouse() as connection:
-        place_texts(connection, model_of(world), far=WEST, nearer=50.0)
-        add_session(connection, "s4", [("other", "far"), ("other", "nearer")])
-        wide = prototype(world, EAST, reach=0.5)
-        _accept(world, connection, _drift(world, prototype=wide))
-        second = Proposal("p2", "new_type", "friction", "lost_tabs", "Tabs are lost.",
-                          prototype=prototype(world, NORTH, reach=0.5))  # fmt: skip
-        _accept(world, connection, second)
-        found = types_of(connection)
-    assert (found["s4-0"], found["s4-1"], found["s1-0"]) == ("other", "lost_tabs", "goal_drift")

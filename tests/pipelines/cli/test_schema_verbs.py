@@ -127,6 +127,7 @@ def test_a_facet_from_the_log_is_filled_by_the_next_runs_and_show_says_so(signal
     assert _json(signals, "show")["pending_sessions"] == 1
 
 
+@pytest.mark.slow
 def test_show_says_that_prototypes_are_of_another_model(signals: Signals, tmp_path: Path) -> None:
     signals("schema", "accept", "p1")
     (tmp_path / "newer").mkdir()
@@ -167,6 +168,7 @@ def test_everything_is_there_for_machines(signals: Signals) -> None:
     assert [one["decision"] for one in history["decisions"]] == ["accept", "reject", "rollback"]
 
 
+@pytest.mark.slow
 def test_history_is_told_in_words(signals: Signals) -> None:
     signals("schema", "accept", "p1")
     signals("schema", "rollback", "1")

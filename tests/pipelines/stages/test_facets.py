@@ -105,6 +105,7 @@ def test_new_sessions_are_read_whatever_the_budget(world: Context) -> None:
     assert _pace(world) == {"new1": 7, "new2": 7, "s5": 5}
 
 
+@pytest.mark.slow
 def test_the_time_of_a_run_is_limited_and_each_run_gets_on(
     world: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +218,7 @@ def test_a_session_that_grew_is_new_again(world: Context) -> None:
         assert values_of(connection, "turns", 1)["s2"] == 3
 
 
+@pytest.mark.slow
 def test_a_log_that_is_gone_leaves_the_value_unknown(world: Context) -> None:
     with world.warehouse() as connection:
         connection.execute("DELETE FROM steps WHERE session_key = 's2'")
