@@ -78,8 +78,13 @@ def _new_facet(schema: FacetSchema, proposal: Proposal, version: int, where: str
 def _check_facet(schema: FacetSchema, facet: Facet, proposal: Proposal, where: str) -> None:
     if facet.type not in CLOSED:
         raise ConfigError(f"{where} has no closed values")
-    if proposal.prototype and (facet.type, facet.provenance) == ("list", "log"):
-        raise ConfigError(f"{where} is told by its rule, not by distance")
+    by_distance = facet.provenance == "distance" or (
+        facet.provenance == "judge" and facet.type == "category"
+    )
+    if proposal.prototype and not by_distance:
+        raise ConfigError(f"{where} is not told by distance")
+    if facet.type == "ordinal" and proposal.kind in ("new_value", "split"):
+        raise ConfigError(f"{where} is a scale, in which a new value has no place")
     arrives: ProposalKind = "capability_gap" if facet.provenance == "distance" else "new_value"
     _check(schema, proposal, arrives, where)
 

@@ -174,7 +174,7 @@ def test_a_merge_under_a_name_it_takes_in_is_seen_as_a_change() -> None:
         ({"kind": "new_value", "target": MISSING_CAPABILITIES, "prototype": CAP},
          "missing_capabilities cannot take a new_value"),
         ({"kind": "new_value", "target": "frameworks", "prototype": CAP},
-         "frameworks is told by its rule, not by distance"),
+         "frameworks is not told by distance"),
         ({"kind": "retire", "target": "outcome", "name": "unclear"}, "has no unclear that could"),
         ({"kind": "new_facet", "target": "turns", "name": "turns", "facet": COUNT},
          "there is a facet turns already"),
@@ -191,6 +191,21 @@ def test_what_does_not_apply_is_refused_with_its_reason(
     with pytest.raises(ConfigError, match=f"^proposal p1: .*{message}") as caught:
         _applied(change)
     assert "\n" not in str(caught.value)
+
+
+def test_a_scale_takes_no_new_value_and_no_distance_but_may_lose_steps() -> None:
+    document = _old_document()
+    document["facets"][0] |= {"type": "ordinal", "values": ["low", "middle", "high"]}
+    scale = parse_schema(document)
+    for change, message in (
+        ({"kind": "new_value", "name": "top"}, "mood is a scale, in which a new value has no place"),
+        ({"kind": "split", "name": "top", "parts": ("high",), "prototype": CAP},
+         "mood is not told by distance"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=message):
+            apply_proposal(scale, _proposal(target="mood", **change))
+    merge = _proposal(kind="merge", target="mood", name="upper", parts=("middle", "high"))
+    assert apply_proposal(scale, merge).required_facet("mood").values == ("low", "upper")
 
 
 def test_a_name_that_was_merged_is_not_given_to_the_judge_again() -> None:
