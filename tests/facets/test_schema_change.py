@@ -198,7 +198,7 @@ def test_a_scale_takes_no_new_value_and_no_distance_but_may_lose_steps() -> None
     document["facets"][0] |= {"type": "ordinal", "values": ["low", "middle", "high"]}
     scale = parse_schema(document)
     for change, message in (
-        ({"kind": "new_value", "name": "top"}, "mood is a scale, in which a new value has no place"),
+        ({"kind": "new_value", "name": "top"}, "mood is a scale, in which a new value has no"),
         ({"kind": "split", "name": "top", "parts": ("high",), "prototype": CAP},
          "mood is not told by distance"),
     ):  # fmt: skip
