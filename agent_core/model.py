@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from agent_core.errors import ModelError, ModelReplyError
-from agent_core.model_tries import Tries, is_connecting, is_used_up, pause_too_long
+from agent_core.model_tries import Tries, is_connecting, is_used_up, limits_the_rate
 from agent_core.rate_limit import say_when_to_retry
 from agent_core.session import Tokens
 
@@ -281,7 +281,7 @@ class OpenAIModel:
             "check the model's name and the base URL",
             429: "says that the quota is used up (429); top up the account, or use another key"
             if is_used_up(error)
-            else _limited(error, retries),
+            else f"{limits_the_rate(error, retries)}; wait, or lower [judge] concurrency",
         }
         if status in fatal:
             return ModelError(f"{self.place} {fatal[status]}")
@@ -308,13 +308,6 @@ def shown_url(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].lower()
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
-
-
-def _limited(error: "APIStatusError", retries: int) -> str:
-    asked = pause_too_long(error)
-    more = "" if asked is None else f" for {asked:.0f} s more"
-    tried = f", after {retries} {'retry' if retries == 1 else 'retries'}" if retries else ""
-    return f"limits the rate{more} (429{tried}); wait, or lower [judge] concurrency"
 
 
 def _is_about_the_limit(error: "APIStatusError") -> bool:

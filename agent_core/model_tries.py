@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from httpx2 import Response
+    from openai import APIStatusError
 
 _Came = TypeVar("_Came")
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, _LONGEST_RETRY_AFTER = 0.5, 8.0, 120.0
@@ -88,12 +89,12 @@ def is_used_up(error: Exception) -> bool:
     return getattr(error, "code", None) == _USED_UP
 
 
-def pause_too_long(error: Exception) -> float | None:
-    """Seconds that the endpoint asks for, where nobody waits as long for it."""
-    import openai
-
-    asked = _asked_pause(error.response) if isinstance(error, openai.APIStatusError) else None
-    return asked if asked is not None and asked > _LONGEST_RETRY_AFTER else None
+def limits_the_rate(error: "APIStatusError", retries: int) -> str:
+    """What a 429 says after so many `retries`, with a pause that nobody waits for."""
+    asked = _asked_pause(error.response)
+    more = f" for {asked:.0f} s more" if asked is not None and asked > _LONGEST_RETRY_AFTER else ""
+    tried = f", after {retries} {'retry' if retries == 1 else 'retries'}" if retries else ""
+    return f"limits the rate{more} (429{tried})"
 
 
 def _is_late(error: Exception) -> bool:
