@@ -281,3 +281,23 @@ def test_a_chart_is_told_what_was_redefined_when_and_whether_it_holds(world: Con
             (3, "intent", "checking", "added", True),
         ]
         assert set(schema_changes(connection)["created_at"]) == {NOW}
+
+
+def test_versions_that_were_stored_before_proposals_had_bases_go_on(world: Context) -> None:
+    """As an older Signals left them: neither origins nor prototypes, nor what they were made of."""
+    first: dict[str, Any] = {"version": 1, "facets": [], "delight": [{"name": "other", "definition": "d"}],
+             "friction": [{"name": "other", "definition": "d", "since": 1}]}  # fmt: skip
+    drift = {"name": "drift", "definition": "Drifts.", "since": 2}
+    second = {**first, "version": 2, "friction": [drift, *first["friction"]]}
+    with world.warehouse() as connection:
+        connection.execute("DELETE FROM facet_schemas")
+        for document, current in ((first, False), (second, True)):
+            add(connection, "facet_schemas", version=document["version"], schema=document,
+                current=current)  # fmt: skip
+        decided = _accept(world, connection, Proposal("p1", "retire", "friction", "drift", ""))
+        assert decided.version == 3
+        assert schema_changes(connection).drop("created_at").rows() == [
+            (2, "friction", "drift", "added", True),
+            (3, "friction", "drift", "removed", True),
+        ]
+        assert [one.base for one in stored_versions(connection)] == [None, 1, 2]
