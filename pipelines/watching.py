@@ -80,21 +80,22 @@ class _Logs:
             while len(self._logs) > MAX_LOGS:
                 self._logs.popitem(last=False)
             if log is not None:
-                yield from self._read(path, log)
+                yield from self._guarded(path, log.grown(time.monotonic()))
 
     def rested(self) -> Iterator[Told]:
         """Look at those in which the agent has become quiet."""
-        for log in self._logs.values():
+        for path, log in self._logs.items():
             if log is not None:
-                yield from log.rested(time.monotonic())
+                yield from self._guarded(path, log.rested(time.monotonic()))
 
     def _new(self, path: Path) -> "FollowedLog | None":
         watching = self._watching
         return FollowedLog(path, watching.salt, watching.since, watching.excluded)
 
-    def _read(self, path: Path, log: "FollowedLog") -> list[Told]:
+    def _guarded(self, path: Path, told: Iterable[Told]) -> list[Told]:
+        """What is told of one log; nothing more of it once it cannot be followed."""
         try:
-            return list(log.grown(time.monotonic()))
+            return list(told)
         except TooLargeError as error:
             self._tell(f"{path}: {error}")
             self._logs[path] = None

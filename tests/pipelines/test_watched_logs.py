@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from agent_core.session import Step
+from judges.live import LiveJudge
 from pipelines.live_tail import (
     MAX_DOCUMENT_BYTES,
     MAX_TAIL_BYTES,
@@ -210,6 +212,31 @@ def test_the_watch_goes_on_without_a_log_that_breaks_its_reader(
     assert line_of.startswith(f"{broken}: cannot be followed (KeyError at test_watched_logs.py:")
     assert "secret" not in line_of
     assert told == [3, 6]
+
+
+def test_a_log_that_fails_when_its_agent_rests_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = answered("s1", "word", 1, "I look.") | {"timestamp": _NOW.isoformat()}
+    for name in "ab":
+        write_log(tmp_path / f"{name}.jsonl", said("s1", "ask", 0, "look at it"), word)
+
+    def fail(_judge: LiveJudge, _step: Step) -> None:
+        raise ValueError("secret")
+
+    monkeypatch.setattr(LiveJudge, "rest", fail)
+    lines, stop = list[str](), Event()
+
+    def tell(line_: str) -> None:
+        lines.append(line_)
+        if len(lines) == 2:
+            stop.set()
+
+    watch(Watching([tmp_path], b"salt", _SINCE), lambda _: None, tell, stop)
+    assert [line_.partition(" (")[0] for line_ in sorted(lines)] == [
+        f"{tmp_path}/a.jsonl: cannot be followed",
+        f"{tmp_path}/b.jsonl: cannot be followed",
+    ]
 
 
 def _failing(start: int) -> list[dict[str, Any]]:
