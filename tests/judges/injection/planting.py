@@ -140,3 +140,5 @@ POSITIONS: dict[str, tuple[Callable[[Step], bool], Planting]] = {
     "in the person's prose": (_is_turn, _in_prose),
 }
 OF_THE_PERSON = frozenset({"pasted by the person", "quoted by the person", "in the person's prose"})
+OWN_WORDS = OF_THE_PERSON | {"agent text", "agent reasoning"}
+"""Where the person or the agent speaks, so that any text is an event."""

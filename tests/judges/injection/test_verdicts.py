@@ -8,6 +8,7 @@ import pytest
 
 from agent_core.session import Session
 from judges.rules import RulesJudge
+from judges.verdict import Judgement, Status
 from pipelines.sources import read_file
 from tests.judges.injection.invented import invented_sessions
 from tests.judges.injection.planting import POSITIONS
@@ -38,8 +39,8 @@ def changed(position: str, chosen: list[Snippet], sessions: list[Session]) -> li
 
 
 def test_the_suite_is_large_and_varied() -> None:
-    assert len(distinct()) > 190
-    assert len(snippets()) > 380
+    assert len(distinct()) >= 200
+    assert len(snippets()) >= 400
     assert len({snippet.text for snippet in snippets()}) == len(snippets())
     assert len({snippet.language for snippet in snippets()}) > 20
     assert len({snippet.kind for snippet in snippets()}) >= 15
@@ -49,6 +50,31 @@ def test_the_measure_sees_a_change() -> None:
     """A person who is angry in their own words is heard."""
     angry = Snippet("", "en", "plain", f"No, wrong!! It is still broken, undo it. {MARKER}", 1)
     assert is_changed(JUDGE, invented_sessions()[2], "in the person's prose", angry)
+
+
+def test_a_text_of_no_meaning_excuses_own_words_only() -> None:
+    session = invented_sessions()[0]
+    judge = _MovedByLength(session)
+    assert {p for p in POSITIONS if not is_changed(judge, session, p, snippets()[0])} == {
+        "agent text",
+        "agent reasoning",
+        "pasted by the person",
+        "quoted by the person",
+        "in the person's prose",
+    }
+
+
+class _MovedByLength:
+    """A judge that has no verdict on a session which is longer than it was."""
+
+    identity = JUDGE.identity
+
+    def __init__(self, session: Session) -> None:
+        self._chars = len(repr(session.steps))
+
+    def __call__(self, session: Session) -> Judgement:
+        status: Status = "judged" if len(repr(session.steps)) == self._chars else "unscored"
+        return Judgement(session.key, self.identity, status)
 
 
 @pytest.mark.parametrize("position", POSITIONS)
