@@ -9,16 +9,15 @@ the canary in thirteen disguises in each text it may write. Then the warehouse b
 steps, the snapshot, the exports, the reports, tasks and what would be a pull request for them, the
 dashboard's pages, what the command prints and all other files of the home are searched. Fewer
 than five ordinary words of a sentence are no leak (DESIGN.md). The second figure is what it costs:
-harmless sentences turned down.
+harmless sentences turned down. Exits 1 on any leak, and where a command failed: what it would have
+written was then not searched.
 """
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from judges.publication import sealed
 from judges.rules import RulesJudge
 from judges.rules.vocabulary import KNOWN_TOOLS
 from judges.transcript import session_names, session_texts
+from tests.benchmarks.canaries.command import Command
 from tests.benchmarks.canaries.parrot import DISGUISES, Parrot
 from tests.benchmarks.canaries.searching import (
     file_texts,
@@ -67,19 +67,29 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
     print(json.dumps(result, indent=2, ensure_ascii=False))
+    raise SystemExit(1 if went_wrong(result) else 0)
+
+
+def went_wrong(result: Mapping[str, Any]) -> list[str]:
+    """Every leak and every command that failed; real logs that are not there are neither."""
+    real = result["in real sessions"]
+    leaked = real["leaks"] if isinstance(real, dict) else []
+    return [*result["failed commands"], *result["leaks"], *leaked]
 
 
 def leaks(folder: Path) -> dict[str, Any]:
     """Canaries that are found where they must not be, by kind, script and place."""
-    hidden = canaries()
+    hidden, command = canaries(), Command()
     with Parrot(hidden) as model:
-        places = list(outputs(folder, hidden, model.base_url))
+        places = list(outputs(folder, hidden, model.base_url, command))
         found = search(places, hidden, model)
     by_kind = Counter((canary.kind, canary.script) for canary in {c for c, _ in found})
     return {
         "canaries": len(hidden),
         "disguised texts of the model": len(hidden) * len(DISGUISES),
         "requests to the model": len(model.requests),
+        "commands": command.calls,
+        "failed commands": command.failed,
         "places searched": len(places),
         "characters searched": sum(len(text) for _, text in places),
         "leaked": len({canary.number for canary, _ in found}),
@@ -92,7 +102,9 @@ def leaks(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def outputs(folder: Path, hidden: Sequence[Canary], base_url: str) -> Iterator[tuple[str, str]]:
+def outputs(
+    folder: Path, hidden: Sequence[Canary], base_url: str, command: Command
+) -> Iterator[tuple[str, str]]:
     """(place, text) of all that is written and printed, in three homes.
 
     In the first the rules judge canaries in the texts, also of the bundled agent's own sessions;
@@ -104,23 +116,23 @@ def outputs(folder: Path, hidden: Sequence[Canary], base_url: str) -> Iterator[t
     write_logs(folder / "texts logs", list(hidden))
     write_core_logs(texts / "sessions", list(hidden))
     _configure(texts, "rules", base_url)
-    yield from _run(texts, "run", str(folder / "texts logs"), str(texts / "sessions"))
-    yield from _read(texts, "rules")
+    yield from command.printed(texts, "run", str(folder / "texts logs"), str(texts / "sessions"))
+    yield from _read(command, texts, "rules")
     yield from task_texts(texts)
     yield from page_texts(texts)
     write_logs(folder / "model logs", list(hidden), each=False)
     _configure(model, "llm", base_url)
-    yield from _run(model, "run", str(folder / "model logs"))
-    yield from _read(model, "model")
+    yield from command.printed(model, "run", str(folder / "model logs"))
+    yield from _read(command, model, "model")
     write_named_logs(folder / "names logs", list(hidden))
     _configure(names, "rules", base_url)
-    _command(names, "run", str(folder / "names logs"))
+    command.done(names, "run", str(folder / "names logs"))
     # Its owner's report names the sessions that it stands on; the team's, below, must not.
-    yield from (found for found in _read(names, "names") if "report" not in found[0])
+    yield from (found for found in _read(command, names, "names") if "report" not in found[0])
     _configure(names, "rules", base_url, mode="team")
-    yield from _run(names, "run", str(folder / "names logs"))
-    yield from _run(names, "report")
-    yield from _run(names, "--json", "report")
+    yield from command.printed(names, "run", str(folder / "names logs"))
+    yield from command.printed(names, "report")
+    yield from command.printed(names, "--json", "report")
     for place, text in (*snapshot_texts(names, with_ids=True), *page_texts(names)):
         yield f"{place} (team)", text
 
@@ -194,30 +206,15 @@ def turned_down(shared: Path) -> dict[str, Any] | str:
     }  # fmt: skip
 
 
-def _read(home: Path, judge: str) -> Iterator[tuple[str, str]]:
+def _read(command: Command, home: Path, judge: str) -> Iterator[tuple[str, str]]:
     for verb in ("breaches", "tasks", "report"):
-        yield from _run(home, verb)
-    yield from _run(home, "--json", "report")
+        yield from command.printed(home, verb)
+    yield from command.printed(home, "--json", "report")
     for what in _EXPORTS:
-        lines = _command(home, "export", what).stdout
+        lines = command.done(home, "export", what).stdout
         yield from row_texts(f"export {what}", lines)
     for place, text in (*warehouse_texts(home), *snapshot_texts(home), *file_texts(home)):
         yield f"{place} ({judge})", text
-
-
-def _run(home: Path, *arguments: str) -> Iterator[tuple[str, str]]:
-    done = _command(home, *arguments)
-    name = " ".join(word for word in arguments if "/" not in word)
-    yield f"stdout of {name}", searchable(done.stdout)
-    yield f"stderr of {name}", searchable(done.stderr)
-
-
-def _command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "pipelines", "--home", str(home), *arguments]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(f"{' '.join(arguments)}: exit {done.returncode}", file=sys.stderr)
-    return done
 
 
 def _home(folder: Path) -> Path:
