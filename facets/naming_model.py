@@ -18,6 +18,8 @@ from facets.naming_check import ClusteredTexts, Embed, NameCandidate
 SAMPLES = 3
 MEMBERS = 20
 OUTSIDERS = 10
+_LOOKED_AT = 400
+"""Items nearest to a cluster, among which its outsiders are: many are one text again and again."""
 MAX_NAME_WORDS = 8
 MAX_NAME_CHARS = 60
 MAX_DEFINITION_CHARS = 240
@@ -65,7 +67,7 @@ def questions(items: ClusteredTexts, cluster: int) -> list[tuple[ChatMessage, ..
     for sample in range(SAMPLES):
         rng = np.random.default_rng([items.seed, cluster, sample])
         members = _drawn(shown, MEMBERS, rng)
-        outsiders = _drawn(near[: 2 * OUTSIDERS], OUTSIDERS, rng)
+        outsiders = _drawn(near, OUTSIDERS, rng)
         asked.append(_messages(items, members, outsiders))
     return list(dict.fromkeys(asked))
 
@@ -105,20 +107,20 @@ def read_answer(reply: ModelReply, objection: Objection) -> NameAnswer:
 
 
 def _outsiders(items: ClusteredTexts, cluster: int) -> list[int]:
-    """Places of the texts nearest to the cluster that are in another or in none."""
+    """Places of the distinct texts nearest to the cluster that are in another or in none."""
     outside = np.flatnonzero(np.asarray(items.labels) != cluster)
     nearness = (items.vectors[outside] @ items.centroids[cluster]).round(6)
+    most = min(_LOOKED_AT, len(outside))
+    nearest = np.argpartition(-nearness, most - 1)[:most] if most else outside
     ordered = sorted(
-        zip(outside.tolist(), nearness.tolist(), strict=True),
+        zip(outside[nearest].tolist(), nearness[nearest].tolist(), strict=True),
         key=lambda pair: (-pair[1], items.texts[pair[0]]),
     )
     first: dict[str, int] = {}
     for place, _ in ordered:
         if not items.is_tested(place):
             first.setdefault(items.texts[place], place)
-        if len(first) == 2 * OUTSIDERS:
-            break
-    return list(first.values())
+    return list(first.values())[: 2 * OUTSIDERS]
 
 
 def _drawn(places: Sequence[int], most: int, rng: np.random.Generator) -> list[int]:
