@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent_core.loop import Advise, AgentResult
 from agent_core.model import OpenAIModel
 from agent_core.model_policy import ModelPolicy
 from agent_core.playbook_policy import PlaybookPolicy
@@ -79,16 +80,24 @@ def test_old_advice_is_let_go(workspace: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_a_playbook_goes_on_as_without_advice(workspace: Path, tmp_path: Path) -> None:
-    tools = workspace / "agent_core" / "tools"
-    tools.mkdir(parents=True)
-    runs = [
-        opened(workspace, tmp_path / name, PlaybookPolicy(), advise=advise).send(
-            "tool: run_command\nerror class: timeout", by="system"
-        )
-        for name, advise in (("plain", None), ("advised", lambda _: "go slowly"))
-    ]
-    assert runs[0] == runs[1]
+def _repaired(root: Path, advise: Advise | None) -> tuple[AgentResult, str, int]:
+    """The result of a playbook on a tool of its own, what became of the tool, and the advice."""
+    tool = root / "workspace" / "agent_core" / "tools" / "run_command.toml"
+    tool.parent.mkdir(parents=True)
+    tool.write_text("[limits]\ntimeout_seconds = 2\n")
+    session = opened(root / "workspace", root / "home", PlaybookPolicy(), advise=advise)
+    result = session.send("tool: run_command\nerror class: timeout", by="system")
+    events = [step.get("extra", {}).get("event") for step in _logged(root / "home")]
+    return result, tool.read_text(), events.count("advice")
+
+
+def test_a_playbook_goes_on_as_without_advice(tmp_path: Path) -> None:
+    result, tool, advised = _repaired(tmp_path / "plain", None)
+    assert (result.status, advised) == ("done", 0)
+    assert tool != "[limits]\ntimeout_seconds = 2\n"
+    again = _repaired(tmp_path / "advised", lambda _: "go slowly")
+    assert again[:2] == (result, tool)
+    assert again[2] == 5
 
 
 @pytest.mark.skipif("SIGNALS_SANDBOX" in os.environ, reason="needs a socket")
