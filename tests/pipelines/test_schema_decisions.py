@@ -285,10 +285,10 @@ def test_a_chart_is_told_what_was_redefined_when_and_whether_it_holds(world: Con
 
 def test_versions_that_were_stored_before_proposals_had_bases_go_on(world: Context) -> None:
     """As an older Signals left them: neither origins nor prototypes, nor what they were made of."""
-    first: dict[str, Any] = {"version": 1, "facets": [], "delight": [{"name": "other", "definition": "d"}],
-             "friction": [{"name": "other", "definition": "d", "since": 1}]}  # fmt: skip
+    other = {"name": "other", "definition": "d", "since": 1}
+    first: dict[str, Any] = {"version": 1, "facets": [], "friction": [other], "delight": [other]}
     drift = {"name": "drift", "definition": "Drifts.", "since": 2}
-    second = {**first, "version": 2, "friction": [drift, *first["friction"]]}
+    second = {**first, "version": 2, "friction": [drift, other]}
     with world.warehouse() as connection:
         connection.execute("DELETE FROM facet_schemas")
         for document, current in ((first, False), (second, True)):
