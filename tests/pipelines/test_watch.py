@@ -112,6 +112,25 @@ def test_a_real_watcher_tells_of_a_log_that_grows(tmp_path: Path) -> None:
     assert not (tmp_path / "home" / "signals.duckdb").exists()
 
 
+def test_a_path_that_comes_later_is_watched(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    with _watching(tmp_path / "home", logs) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        # The second line says that it was looked for, and was not there.
+        before = [process.stderr.readline() for _ in range(2)]
+        write_log(logs / "s1.jsonl", *_session(3))
+        told = json.loads(process.stdout.readline())
+        after = process.stderr.readline()
+    assert [*before, after] == [
+        f"signals: {logs}: not there (yet); watched as soon as it is\n",
+        f"signals: {logs}: not there yet; waiting for it\n",
+        f"signals: {logs}: there now\n",
+    ]
+    assert (told["session_id"], told["kind"], told["times"]) == ("s1", "error_run", 3)
+    assert process.returncode == 0
+
+
 def _followed(path: Path, **options: Any) -> FollowedLog:
     return FollowedLog(path, b"salt", _NOW - timedelta(minutes=10), **options)
 
@@ -353,7 +372,7 @@ def test_a_hook_loads_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_a_path_that_is_not_there_is_waited_for_not_refused(
+def test_minutes_below_zero_are_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["watch", "--minutes", "-1"]) == 2
