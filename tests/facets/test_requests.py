@@ -1,12 +1,22 @@
 """Requests that end unserved: what counts as one, what does not, and what is said of it."""
 
+import tomllib
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from agent_core.session import Session, Step
 from facets.requests import ENDING_WORDS, RequestReading, UnservedRequest, read_requests
-from facets.topics import Asked, action_words, asked_for, topic_groups, topic_words, words
+from facets.topics import (
+    VOCABULARY,
+    Asked,
+    action_words,
+    asked_for,
+    topic_groups,
+    topic_words,
+    words,
+)
 from tests.facets.talk import agent, called, person, talk
 
 PDF = "Please convert this report to a PDF."
@@ -201,3 +211,12 @@ def test_a_long_paste_is_read_in_a_moment() -> None:
     text = "I cannot " * 200_000 + "please send an e-mail"
     session: Session = talk(person(text), agent(text))
     assert read_requests(session).asked == ("email",)
+
+
+def test_no_word_stands_for_two_topics_or_two_actions() -> None:
+    document = tomllib.loads(VOCABULARY.read_text(encoding="utf-8"))
+    topics = [known for group in document["topics"].values() for _, *known in group.values()]
+    for said in (topics, list(document["actions"].values())):
+        times = Counter(word for known in said for word in set(known))
+        assert [word for word, number in times.items() if number > 1] == []
+    assert set(document["said"]) == set(document["actions"])
