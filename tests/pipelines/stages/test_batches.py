@@ -697,16 +697,37 @@ def test_the_client_tries_again_and_what_stays_wrong_is_tried_in_the_next_pass(
         assert advance(context, endpoint, retries=2)["judged"] == 3
 
 
+class _LosesTheAnswer(FakeBatches):
+    """Makes the batch and says that it failed."""
+
+    def serve(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        answer = super().serve(method, path, body, headers)
+        return failure(500) if (method, path) == ("POST", "/v1/batches") else answer
+
+
 @pytest.mark.slow
 def test_an_answer_that_is_lost_leaves_the_batch_to_be_found(
     context: Context, sessions: list[str]
 ) -> None:
+    with endpoint_of(planned(*[find()] * 3), kind=_LosesTheAnswer) as endpoint:
+        with pytest.raises(ModelReplyError):
+            advance(context, endpoint)
+        assert {row[1] for row in verdicts(context)} == {"pending"}
+        assert advance(context, endpoint) == {"batches_found": 1, "pending": 3, "batches_open": 1}
+        endpoint.end()
+        assert advance(context, endpoint)["judged"] == 3
+    assert endpoint.calls.count("POST batches") == 1
+
+
+@pytest.mark.slow
+def test_a_batch_that_was_not_made_is_handed_in_anew(context: Context, sessions: list[str]) -> None:
     faults = {"POST batches": [failure(500)]}
     with endpoint_of(planned(*[find()] * 3), faults=faults) as endpoint:
         with pytest.raises(ModelReplyError):
             advance(context, endpoint)
         assert {row[1] for row in verdicts(context)} == {"pending"}
         assert advance(context, endpoint)["requests_handed_in"] == 3
+    assert len(endpoint.batches) == 1
 
 
 def test_a_second_pass_at_the_same_time_is_refused(context: Context, sessions: list[str]) -> None:
