@@ -182,7 +182,7 @@ def _held_out_gain(corpus: _Corpus, group: _Group, seed: int) -> dict[str, float
     reached = jaccard(_region(corpus, group, kept).holds(corpus.vectors[~kept]), truth)
     return {
         "held_out_jaccard": round(reached, 3),
-        "held_out_gain": round(reached - float(truth.mean()), 3),
+        "gain": round(reached - float(truth.mean()), 3),
     }
 
 
