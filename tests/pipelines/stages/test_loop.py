@@ -169,7 +169,7 @@ def test_floors_hold_for_breaches(looped: Context) -> None:
 
 def test_clusters_are_of_abstract_texts_and_noise_stays_noise(looped: Context) -> None:
     kinds = {row[0] for row in _rows(looped, "SELECT DISTINCT kind FROM cluster_members")}
-    assert kinds == {"friction", "delight", "session"}
+    assert kinds >= {"friction", "delight", "session"}
     stray = "FROM cluster_members ANTI JOIN clusters USING (kind, cluster) WHERE cluster <> -1"
     assert _rows(looped, f"SELECT count(*) {stray}") == [(0,)]
     assert _rows(looped, "SELECT count(*) > 1 FROM clusters WHERE kind = 'friction'") == [(True,)]
