@@ -186,13 +186,13 @@ def test_a_value_of_its_own_exposure_counts_those_sessions_too() -> None:
 
 
 def test_many_values_without_a_change_make_few_false_ones() -> None:
-    """Fifty steady kinds and one that grows, four times over."""
+    """Thirty steady kinds and one that grows, three times over."""
     false, true = 0, 0
-    for seed in range(4):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
         corpus = _Corpus()
-        chances = {f"kind{n}": rng.uniform(0.05, 0.4) for n in range(50)}
-        for number, day, up in ((400, _BEFORE, 40), (200, _RECENT, 60)):
+        chances = {f"kind{n}": rng.uniform(0.05, 0.4) for n in range(30)}
+        for number, day, up in ((200, _BEFORE, 20), (100, _RECENT, 35)):
             drawn = {kind: int(rng.binomial(number, c)) for kind, c in chances.items()}
             corpus.add(number, day, {**drawn, "up": up})
         moved = corpus.changes(*chances, "up").filter(
@@ -200,7 +200,7 @@ def test_many_values_without_a_change_make_few_false_ones() -> None:
         )
         true += "up" in moved["value"].to_list()
         false += moved.filter(pl.col("value") != "up").height
-    assert true == 4
+    assert true == 3
     assert false <= 1
 
 

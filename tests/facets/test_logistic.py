@@ -78,9 +78,9 @@ def test_where_it_starts_makes_no_difference() -> None:
 
 
 def test_the_effect_and_its_error_are_those_of_the_sandwich() -> None:
-    """Over 150 samples the mean is the truth and the stated error the spread."""
+    """Over 80 samples the mean is the truth and the stated error the spread."""
     found = []
-    for seed in range(150):
+    for seed in range(80):
         columns = _columns(300, 2, seed=seed)
         outcome = _yes_or_no(columns, [0.8, 0.5], seed=1000 + seed)
         design = _with_intercept(columns[:, :1], 0.16)
@@ -88,10 +88,11 @@ def test_the_effect_and_its_error_are_those_of_the_sandwich() -> None:
         found.append(effect_of(columns[:, 1], design, outcome, fit, np.arange(300)))
     estimates = np.array([effect.log_odds for effect in found])
     errors = np.array([effect.error for effect in found])
-    assert abs(estimates.mean() - 0.5) < 0.03
-    assert abs(errors.mean() / estimates.std() - 1) < 0.2
+    assert abs(estimates.mean() - 0.5) < 0.05
+    assert abs(errors.mean() / estimates.std() - 1) < 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clustered", [False, True], ids=["rows", "clusters of ten"])
 def test_the_score_test_is_wrong_as_often_as_it_says(clustered: bool) -> None:
     """In 300 samples without an effect; clusters share both the quantity and a level."""

@@ -35,13 +35,13 @@ def _found(sessions: pl.DataFrame) -> set[str]:
 
 @pytest.mark.parametrize("users", [1, 25])
 def test_a_planted_effect_is_found_and_nothing_else(users: int) -> None:
-    sessions = make_sessions(Made(1000, 0.6, users=users), seed=1)
+    sessions = make_sessions(Made(800, 0.6, users=users), seed=1)
     assert _found(sessions) == set(PLANTED)
 
 
 @pytest.mark.parametrize("world", _WORLDS)
 def test_nothing_is_found_where_nothing_is(world: World) -> None:
-    assert _found(make_sessions(Made(500, world=world), seed=2)) == set()
+    assert _found(make_sessions(Made(300, world=world), seed=2)) == set()
 
 
 def test_what_grows_with_the_session_is_deceptive_without_its_length() -> None:
@@ -54,7 +54,7 @@ def test_what_grows_with_the_session_is_deceptive_without_its_length() -> None:
 
 
 def test_the_outcome_is_told_for_each_candidate_in_figures() -> None:
-    sessions = make_sessions(Made(1000, 0.6), seed=4)
+    sessions = make_sessions(Made(700, 0.6), seed=4)
     tested = explain_friction(sessions, CANDIDATES, _KNOWN)
     assert {found.measure for found in tested} == set(CANDIDATES)
     best = tested[0]
@@ -64,7 +64,7 @@ def test_the_outcome_is_told_for_each_candidate_in_figures() -> None:
     assert best.odds_low is not None
     assert best.odds_ratio is not None
     assert best.odds_high is not None
-    assert best.p_value < 1e-4
+    assert best.p_value < 1e-3
     assert 1.2 < best.odds_low < best.odds_ratio < best.odds_high < 4
     assert best.gain.by_group
     assert best.gain.log_loss > 0
@@ -74,11 +74,10 @@ def test_the_outcome_is_told_for_each_candidate_in_figures() -> None:
 
 def test_the_same_sessions_give_the_same_figures_in_any_order() -> None:
     sessions = make_sessions(Made(400, 0.5), seed=5)
-    first = explain_friction(sessions, CANDIDATES, _KNOWN)
-    assert explain_friction(sessions, CANDIDATES, _KNOWN) == first
-    shuffled = explain_friction(
-        sessions.sample(fraction=1, shuffle=True, seed=1), CANDIDATES, _KNOWN
-    )
+    first = explain_friction(sessions, PLANTED, _KNOWN)
+    assert explain_friction(sessions, PLANTED, _KNOWN) == first
+    mixed = sessions.sample(fraction=1, shuffle=True, seed=1)
+    shuffled = explain_friction(mixed, PLANTED, _KNOWN)
     assert [(f.measure, f.reason) for f in shuffled] == [(f.measure, f.reason) for f in first]
 
 

@@ -56,7 +56,9 @@ def test_every_selected_session_is_measured_once(context: Context) -> None:
     assert fill_measures(context) == {"sessions_measured": 0}
 
 
-def test_a_session_that_has_grown_is_measured_anew(context: Context) -> None:
+def test_what_has_changed_is_measured_anew_and_what_is_gone_forgotten(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with context.warehouse() as connection:
         _add_session(connection, "a", 1)
         _add_session(connection, "b", 1)
@@ -70,17 +72,11 @@ def test_a_session_that_has_grown_is_measured_anew(context: Context) -> None:
         ("a", "grown", MEASURES_VERSION, 2.0),
         ("b", "hash", MEASURES_VERSION, 1.0),
     ]
-
-
-def test_another_version_of_the_measures_measures_all_anew(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
     with context.warehouse() as connection:
-        _add_session(connection, "a", 1)
-    fill_measures(context)
+        connection.execute("DELETE FROM sessions WHERE session_key = 'b'")
     monkeypatch.setattr(measures, "MEASURES_VERSION", MEASURES_VERSION + 1)
     assert fill_measures(context) == {"sessions_measured": 1}
-    assert _values(context, "edits") == [("a", "hash", MEASURES_VERSION + 1, 1.0)]
+    assert _values(context, "files_edited") == [("a", "grown", MEASURES_VERSION + 1, 2.0)]
 
 
 def test_what_a_killed_run_has_measured_stays_measured(
@@ -95,17 +91,6 @@ def test_what_a_killed_run_has_measured_stays_measured(
         fill_measures(replace(context, progress=_killed_after(2)))
     assert [row[0] for row in _values(context, "edits")] == ["a"]
     assert fill_measures(context) == {"sessions_measured": 2}
-
-
-def test_a_session_that_is_gone_leaves_no_measure(context: Context) -> None:
-    with context.warehouse() as connection:
-        _add_session(connection, "a", 1)
-        _add_session(connection, "b", 1)
-    fill_measures(context)
-    with context.warehouse() as connection:
-        connection.execute("DELETE FROM sessions WHERE session_key = 'a'")
-    assert fill_measures(context) == {"sessions_measured": 0}
-    assert [row[0] for row in _values(context, "edits")] == ["b"]
 
 
 def _killed_after(batches: int) -> Any:

@@ -1,6 +1,7 @@
 """Stage `quantities`: from measured and judged sessions to proposals of count facets."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -10,11 +11,14 @@ import polars as pl
 import pytest
 
 from facets.measures import MEASURES, MEASURES_VERSION
+from pipelines.config import Config
 from pipelines.context import Context
+from pipelines.home import Home
 from pipelines.schemas import ensure_schema
 from pipelines.stages.quantities import propose_quantities
 from pipelines.warehouse import query, replace_rows
 from tests.pipelines.conftest import NOW
+from tests.pipelines.schema_world import copy_of
 
 _SESSIONS = 300
 
@@ -86,13 +90,21 @@ def _proposals(context: Context) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
-@pytest.fixture
-def filled(context: Context) -> Context:
+@pytest.fixture(scope="module")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """A home in which what was undone goes with friction."""
+    home = Home(tmp_path_factory.mktemp("filled") / "home").prepare()
+    context = Context(home, Config(), "run-1", "test", lambda: NOW)
     with context.warehouse() as connection:
         ensure_schema(connection, NOW - timedelta(days=1))
         _fill(connection, effect=1.5)
     return context
+
+
+@pytest.fixture
+def filled(filled_once: Context, tmp_path: Path) -> Context:
+    """The same in a home of its own."""
+    return copy_of(filled_once, tmp_path)
 
 
 def test_a_quantity_that_explains_friction_is_proposed_as_a_count_facet(filled: Context) -> None:
@@ -107,6 +119,7 @@ def test_a_quantity_that_explains_friction_is_proposed_as_a_count_facet(filled: 
         ((document, evidence),) = connection.execute(
             "SELECT facet, evidence FROM schema_proposals"
         ).fetchall()
+        rows = query(connection, "SELECT measure, reason FROM quantity_tests ORDER BY measure")
     assert orjson.loads(document) == {
         "name": "undo_commands",
         "type": "count",
@@ -119,13 +132,7 @@ def test_a_quantity_that_explains_friction_is_proposed_as_a_count_facet(filled: 
     assert 1 < figures["odds_low"] < figures["odds_ratio"] < figures["odds_high"]
     assert figures["q_value"] < 0.05
     assert figures["log_loss_gain"] > 0
-
-
-def test_what_was_tested_and_why_the_others_are_not_proposed(filled: Context) -> None:
-    """What the schema has (branch switches) is known; what the rules judge by is no candidate."""
-    propose_quantities(filled)
-    with filled.warehouse() as connection:
-        rows = query(connection, "SELECT measure, reason FROM quantity_tests ORDER BY measure")
+    # What the schema has (branch switches) is known; what the rules judge by is no candidate.
     assert rows.rows() == [
         ("longest_failure_run", "rules judge by it, and models judged too few sessions"),
         ("searches", "it goes with friction no more than chance has it"),
@@ -153,16 +160,9 @@ def test_a_rejected_quantity_does_not_return(filled: Context) -> None:
 
 
 def test_nothing_is_proposed_where_nothing_explains_friction(context: Context) -> None:
+    nothing = {"quantities": 0, "quantities_tested": 0, "proposals": 0, "proposals_new": 0}
+    assert propose_quantities(context) == nothing
     with context.warehouse() as connection:
         _fill(connection, effect=0.0)
     assert propose_quantities(context)["proposals"] == 0
     assert _proposals(context) == []
-
-
-def test_an_empty_home_has_nothing_to_test(context: Context) -> None:
-    assert propose_quantities(context) == {
-        "quantities": 0,
-        "quantities_tested": 0,
-        "proposals": 0,
-        "proposals_new": 0,
-    }
