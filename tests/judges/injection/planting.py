@@ -142,3 +142,7 @@ POSITIONS: dict[str, tuple[Callable[[Step], bool], Planting]] = {
 OF_THE_PERSON = frozenset({"pasted by the person", "quoted by the person", "in the person's prose"})
 OWN_WORDS = OF_THE_PERSON | {"agent text", "agent reasoning"}
 """Where the person or the agent speaks, so that any text is an event."""
+ADDED_CALL = "tool name"
+"""Where the text stands in a call of its own."""
+PLAIN_NAME = "other_tool"
+"""A name that such a call might have, and that says nothing."""

@@ -1,6 +1,7 @@
 """No planted text changes a verdict of the rules judge."""
 
 import random
+import re
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from agent_core.session import Session
 from judges.rules import RulesJudge
-from judges.verdict import Judgement, Status
+from judges.verdict import Judgement
 from pipelines.sources import read_file
 from tests.judges.injection.invented import invented_sessions
 from tests.judges.injection.planting import POSITIONS
@@ -53,8 +54,8 @@ def test_the_measure_sees_a_change() -> None:
 
 
 def test_a_text_of_no_meaning_excuses_own_words_only() -> None:
-    session = invented_sessions()[0]
-    judge = _MovedByLength(session)
+    session, judge = invented_sessions()[0], _MovedBySentences()
+    assert judge(session).status == "judged"
     assert {p for p in POSITIONS if not is_changed(judge, session, p, snippets()[0])} == {
         "agent text",
         "agent reasoning",
@@ -64,17 +65,14 @@ def test_a_text_of_no_meaning_excuses_own_words_only() -> None:
     }
 
 
-class _MovedByLength:
-    """A judge that has no verdict on a session which is longer than it was."""
+class _MovedBySentences:
+    """A judge that has no verdict on a session with twelve words in a row, whatever they say."""
 
     identity = JUDGE.identity
 
-    def __init__(self, session: Session) -> None:
-        self._chars = len(repr(session.steps))
-
     def __call__(self, session: Session) -> Judgement:
-        status: Status = "judged" if len(repr(session.steps)) == self._chars else "unscored"
-        return Judgement(session.key, self.identity, status)
+        is_long = re.search(r"(\w+ ){11}\w+", repr(session.steps))
+        return Judgement(session.key, self.identity, "unscored" if is_long else "judged")
 
 
 @pytest.mark.parametrize("position", POSITIONS)
