@@ -93,7 +93,7 @@ def test_small_corpora_fall_back_to_what_recurs(
     found = cluster(vectors, assign="core")
     assert found.labels.tolist() == np.repeat(core, times).tolist()
     assert found.note == (
-        f"{len(times)} distinct texts are too few for density clusters (from 20); "
+        f"{len(times)} distinct texts are too few to tell noise from kinds (from 20); "
         "grouped by likeness instead"
     )
     assigned = cluster(vectors, assign="all").labels
