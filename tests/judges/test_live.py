@@ -151,7 +151,35 @@ def test_what_was_recalled_is_told_by_a_look_only() -> None:
     assert [alarm.kind for alarm in judge.look(steps[-1])] == ["error_run"]
 
 
-def test_memory_stays_bounded() -> None:
+def test_of_many_turns_the_last_50_are_kept() -> None:
+    window = Window()
+    work = agent("y" * 20_000, edited("a.py"), ran("make", "timeout"))
+    held = []
+    for number in range(1_000, 1_400):
+        window.take(work)
+        window.take(person(f"{number}. {WISH}. {'x' * 2_000}"))
+        if number in (1_100, 1_399):
+            held.append(len(repr(vars(window))))
+    view = window.last_view()
+    assert view is not None
+    assert view.closing is not None
+    assert [turn.prose[:4] for turn in (*view.earlier, view.closing)] == [
+        str(number) for number in range(1_349, 1_400)
+    ]
+    assert held[0] == held[1] < 200_000
+
+
+def test_of_many_turns_the_last_50_are_noted() -> None:
+    judge = LiveJudge(b"salt")
+    refs = []
+    for step in session(*(person(f"{WISH} {n}") for n in range(70))).steps:
+        judge.observe(step)
+        refs.append(judge.notes[-1].ref)
+    assert judge.turn == 70
+    assert [note.ref for note in judge.notes] == refs[-50:]
+
+
+def test_of_a_long_segment_little_is_kept() -> None:
     window = Window()
     arguments = {"file_path": "a", "content": "x" * 100_000, "more": [1] * 90}
     step = Step(
