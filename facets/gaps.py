@@ -16,6 +16,7 @@ from facets.clustering import cluster
 from facets.proposal import Proposal, ProposalKind, proposal_id
 from facets.prototype import Prototype
 from facets.region import Mask, Region, Vectors, fit_region, jaccard
+from facets.request_corpus import RequestCorpus
 from facets.requests import UnservedRequest
 from facets.topics import ANYTHING, topic_groups, topic_words
 
@@ -37,8 +38,6 @@ READINGS_SCHEMA: dict[str, pl.DataType] = {
 TARGET = "missing_capabilities"
 KIND: ProposalKind = "capability_gap"
 EXAMPLES = 5
-RESAMPLES = 10
-KEPT_SHARE = 0.8
 _GROUP_SHARE = 0.8
 """Of the requests of a cluster that are of one group of topics, to be named by it."""
 
@@ -69,15 +68,15 @@ def find_gaps(
     ends before other topics begin, also those that nobody asked for yet.
     """
     floors = floors or GapFloors()
-    corpus = _Corpus(requests, vectors, probes or {})
+    corpus = RequestCorpus(requests, vectors, probes or {}, seed)
     found = []
-    for group in _groups(corpus, floors, seed):
-        stability = _stability(corpus, group, seed)
+    for group in _groups(corpus, floors):
+        stability = _stability(corpus, group)
         if stability >= floors.min_stability:
             region = _region(corpus, group, np.ones(requests.height, dtype=bool))
             figures = {
                 **_evidence(corpus, readings, group, region),
-                **_held_out_gain(corpus, group, seed),
+                **_held_out_gain(corpus, group),
             }
             found.append(_proposal(corpus, group, region, stability, figures, model_id))
     return sorted(found, key=lambda one: (-one.sessions, one.proposal_id))
@@ -90,12 +89,6 @@ def probe_abstracts() -> dict[str, str]:
     }
 
 
-class _Corpus(NamedTuple):
-    requests: pl.DataFrame
-    vectors: Vectors
-    probes: Mapping[str, Vectors]
-
-
 class _Group(NamedTuple):
     """Requests that may be one gap."""
 
@@ -104,9 +97,9 @@ class _Group(NamedTuple):
     members: Mask
 
 
-def _groups(corpus: _Corpus, floors: GapFloors, seed: int) -> Iterator[_Group]:
+def _groups(corpus: RequestCorpus, floors: GapFloors) -> Iterator[_Group]:
     """Each topic with enough behind it, then clusters of those that are too rare alone."""
-    topics = corpus.requests["topic"].to_numpy()
+    topics = corpus.topics
     frequent = [
         topic
         for topic in sorted(set(topics.tolist()))
@@ -115,7 +108,7 @@ def _groups(corpus: _Corpus, floors: GapFloors, seed: int) -> Iterator[_Group]:
     for topic in frequent:
         yield _Group(topic, (topic,), topics == topic)
     places = np.flatnonzero(~np.isin(topics, frequent))
-    found = cluster(corpus.vectors[places], assign="core", seed=seed)
+    found = cluster(corpus.vectors[places], assign="core", seed=corpus.seed)
     names: set[str] = set()
     for label in range(found.count):
         members = np.zeros(len(topics), dtype=bool)
@@ -146,57 +139,48 @@ def _shared_group(topics: Mapping[str, int]) -> str | None:
     return f"{name}_requests" if number >= _GROUP_SHARE * counts.total() else None
 
 
-def _region(corpus: _Corpus, group: _Group, kept: Mask) -> Region:
+def _region(corpus: RequestCorpus, group: _Group, kept: Mask) -> Region:
     """The group's region by the requests that are kept.
 
     Requests of its topics that are no members of a cluster are neither in nor out.
     """
-    own = corpus.requests["topic"].is_in(list(group.topics)).to_numpy()
-    unasked = [row for topic, row in corpus.probes.items() if topic not in group.topics]
-    away = np.vstack([corpus.vectors[kept & ~own], *unasked])
-    return fit_region(corpus.vectors[group.members & kept], away)
+    away = corpus.counted(kept & ~np.isin(corpus.topics, group.topics))
+    first_probe = len(corpus.rows) - len(corpus.probes)
+    away[first_probe:] = [topic not in group.topics for topic in corpus.probes]
+    return fit_region(corpus.rows, corpus.counted(group.members & kept), away)
 
 
-def _stability(corpus: _Corpus, group: _Group, seed: int) -> float:
+def _stability(corpus: RequestCorpus, group: _Group) -> float:
     """Mean Jaccard similarity of the members with what the region of a resample holds.
 
     Each resample leaves out a fifth of the sessions, whole; its region is asked about all.
     """
     scores = [
-        jaccard(_region(corpus, group, kept).holds(corpus.vectors), group.members)
-        for kept in _resamples(corpus.requests, RESAMPLES, KEPT_SHARE, seed)
+        jaccard(corpus.inside(_region(corpus, group, kept)), group.members)
+        for kept in corpus.resamples
         if (group.members & kept).any()
     ]
     return float(np.mean(scores)) if scores else 0.0
 
 
-def _held_out_gain(corpus: _Corpus, group: _Group, seed: int) -> dict[str, float]:
+def _held_out_gain(corpus: RequestCorpus, group: _Group) -> dict[str, float]:
     """On half of the sessions, left out: the region's Jaccard similarity, and what it gains.
 
     The gain is over taking every request for one of the gap. Nothing where a half has none.
     """
-    (kept,) = _resamples(corpus.requests, 1, 0.5, seed + 1)
+    kept = corpus.half
     truth = group.members[~kept]
     if not (group.members & kept).any() or not truth.any():
         return {}
-    reached = jaccard(_region(corpus, group, kept).holds(corpus.vectors[~kept]), truth)
+    reached = jaccard(corpus.inside(_region(corpus, group, kept))[~kept], truth)
     return {
         "held_out_jaccard": round(reached, 3),
         "gain": round(reached - float(truth.mean()), 3),
     }
 
 
-def _resamples(requests: pl.DataFrame, count: int, share: float, seed: int) -> Iterator[Mask]:
-    """Which requests are kept: those of a seeded draw of whole sessions."""
-    names, owner = np.unique(requests["session_key"].to_numpy(), return_inverse=True)
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        drawn = rng.permutation(len(names))[: max(1, round(share * len(names)))]
-        yield np.isin(owner, drawn)
-
-
 def _evidence(
-    corpus: _Corpus, readings: pl.DataFrame, group: _Group, region: Region
+    corpus: RequestCorpus, readings: pl.DataFrame, group: _Group, region: Region
 ) -> dict[str, Any]:
     rows = corpus.requests.filter(pl.Series(group.members))
     # Rounded, so that the order of summation does not decide between equal texts.
@@ -229,7 +213,7 @@ def _counted(values: pl.Series) -> dict[str, int]:
 
 
 def _proposal(
-    corpus: _Corpus,
+    corpus: RequestCorpus,
     group: _Group,
     region: Region,
     stability: float,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 Vectors = NDArray[np.floating]
+Weights = NDArray[np.integer]
 
 LEAST_MARGIN = 0.01
 """Of cosine: another embedding of the same text lies this near."""
@@ -24,21 +25,26 @@ class Region(NamedTuple):
         return inside
 
 
-def fit_region(members: Vectors, away: Vectors) -> Region:
-    """The cap around the members' mean that takes in most of them and least of `away`.
+def fit_region(rows: Vectors, members: Weights, away: Weights) -> Region:
+    """The cap around the members' mean that takes in most of them and least of what is away.
 
-    Its reach is the one of the highest Jaccard similarity with the members, put half-way to what
-    lies next outside, and at most once more as far out as the member that it ends with.
+    `members` and `away` say how many of each there are at each unit row; there is a member. The
+    reach is the one of the highest Jaccard similarity with the members, put half-way to what lies
+    next outside, and at most once more as far out as the member that it ends with.
     """
-    mean = members.astype(np.float64).mean(axis=0)
+    mean = members.astype(np.float64) @ rows
     centroid = mean / max(float(np.linalg.norm(mean)), np.finfo(np.float64).tiny)
-    inside, outside = (np.sort(np.minimum(rows @ centroid, 1.0)) for rows in (members, away))
-    taken = len(inside) - np.arange(len(inside))
-    foreign = len(outside) - np.searchsorted(outside, inside, side="left")
-    best = float(inside[int(np.argmax(taken / (len(inside) + foreign)))])
+    cosines = np.minimum(rows @ centroid, 1.0)
+    order = np.argsort(-cosines, kind="stable")
+    taken, foreign = np.cumsum(members[order]), np.cumsum(away[order])
+    # Equal cosines are inside together: what all of them make counts for each.
+    last = np.searchsorted(-cosines[order], -cosines[order], side="right") - 1
+    likeness = taken[last] / (members.sum() + foreign[last])
+    best = float(cosines[order][int(np.argmax(np.where(members[order] > 0, likeness, -1.0)))])
     margin = 2 * max(1.0 - best, LEAST_MARGIN)
-    below = np.concatenate([inside[inside < best], outside[outside < best], [best - margin]])
-    return Region(centroid, (best + float(below.max())) / 2)
+    is_lower = (cosines < best) & (members + away > 0)
+    below = max([best - margin, *cosines[is_lower].tolist()])
+    return Region(centroid, (best + below) / 2)
 
 
 def jaccard(one: Mask, other: Mask) -> float:

@@ -80,7 +80,7 @@ def test_a_topic_asked_for_in_vain_is_a_gap_with_its_evidence() -> None:
 
 def test_its_prototype_takes_in_its_own_requests_alone() -> None:
     rows = [*asked_in(sessions(0, 6), "email"), *asked_in(sessions(6, 6), "pdf")]
-    vectors = places([row[3] for row in rows])
+    vectors = places([row[3] for row in rows], spread=0.0)
     probes = dict(zip(topic_groups(), places(list(topic_groups()), 0.0), strict=True))
     gaps = find_gaps(frame(rows), vectors, read(rows), model_id="m", probes=probes)
     assert [gap.name for gap in sorted(gaps, key=lambda gap: gap.name)] == ["email", "pdf"]
@@ -152,7 +152,9 @@ def test_the_same_requests_in_another_order_give_the_same_gap() -> None:
 def test_a_region_ends_between_its_members_and_the_rest_not_far_from_them() -> None:
     members = np.array([[1.0, 0.0], [0.96, 0.28], [0.96, -0.28]])
     away = np.array([[0.6, 0.8], [0.0, 1.0]])
-    region = fit_region(members, away)
+    region = fit_region(
+        np.vstack([members, away]), np.array([1, 1, 1, 0, 0]), np.array([0] * 3 + [1] * 2)
+    )
     assert np.allclose(region.centroid, [1.0, 0.0])
     assert region.reach == pytest.approx(0.96 - 0.04)
     assert region.holds(members).all()
@@ -160,10 +162,18 @@ def test_a_region_ends_between_its_members_and_the_rest_not_far_from_them() -> N
 
 
 def test_a_region_gives_up_a_member_that_lies_among_others() -> None:
-    members = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    away = np.array([[0.2, 0.98]] * 9)
-    region = fit_region(members, away)
-    assert region.holds(members).tolist() == [True, True, False]
+    rows = np.array([[1.0, 0.0], [0.0, 1.0], [0.2, 0.98]])
+    region = fit_region(rows, np.array([2, 1, 0]), np.array([0, 0, 9]))
+    assert region.holds(rows).tolist() == [True, False, False]
+
+
+def test_what_lies_as_near_is_inside_too_and_counts() -> None:
+    rows = np.array([[1.0, 0.0], [0.8, 0.6], [0.8, -0.6]])
+    weights = np.array([6, 1, 1]), np.array([0, 0, 1])
+    region = fit_region(rows, *weights)
+    assert region.holds(rows).tolist() == [True, True, True]
+    region = fit_region(rows, weights[0], 9 * weights[1])
+    assert region.holds(rows).tolist() == [True, False, False]
 
 
 def test_jaccard_of_nothing_is_nothing() -> None:
