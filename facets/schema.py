@@ -66,12 +66,6 @@ class ValueOrigin(_Part):
     takes: tuple[str, ...] = ()
     prototypes: tuple[Prototype, ...] = ()
 
-    @model_validator(mode="after")
-    def _holds_together(self) -> Self:
-        if self.prototypes and self.takes == (self.name,):
-            raise ValueError(f"value {self.name}: it takes in itself")
-        return self
-
 
 class Former(_Part):
     """A type or value that is no more; what it took in is remembered, to be found again."""
