@@ -62,6 +62,9 @@ one before; null, as `q_value`, where a window has no session. `reason` says why
 """
 
 
+STEADY_AT_LEAST, STEADY_AT_MOST = 0.02, 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """The recent days and those right before them; the recent ones end at the last day there is."""
@@ -81,8 +84,9 @@ class DriftFloors:
     users: int = 1
     """Distinct users of the window that shows more of it."""
     false_discovery_rate: float = 0.05
-    steady_within: float = 0.1
-    """No change beyond this share either way, as far as the interval tells: `steady`."""
+    steady_within: float = 0.5
+    """`steady`: as far as the interval tells the share did not change by more than this part of
+    itself, nor by more than STEADY_AT_MOST; STEADY_AT_LEAST is never too much."""
 
 
 class Period(NamedTuple):
@@ -217,7 +221,7 @@ def _interval(row: dict[str, int]) -> tuple[float | None, float | None]:
 def _change(row: dict[str, float], floors: DriftFloors) -> tuple[Change, str | None]:
     low, high = row["change_low"], row["change_high"]
     if row["q_value"] > floors.false_discovery_rate or low <= 0 <= high:
-        if -floors.steady_within <= low and high <= floors.steady_within:
+        if max(-low, high) <= _margin(row, floors):
             return "steady", None
         return "unclear", "the change may be chance, and its interval is wide"
     if row["users_after" if low > 0 else "users_before"] < floors.users:
@@ -225,3 +229,10 @@ def _change(row: dict[str, float], floors: DriftFloors) -> tuple[Change, str | N
     if low > 0:
         return ("grows" if row["affected_before"] else "appears"), None
     return ("shrinks" if row["affected_after"] else "vanishes"), None
+
+
+def _margin(row: dict[str, float], floors: DriftFloors) -> float:
+    """The largest change of the share that still is none to speak of."""
+    affected = row["affected_before"] + row["affected_after"]
+    share = affected / (row["sessions_before"] + row["sessions_after"])
+    return min(STEADY_AT_MOST, max(STEADY_AT_LEAST, floors.steady_within * share))

@@ -77,18 +77,30 @@ def _rows(changes: pl.DataFrame) -> list[tuple[object, ...]]:
 
 def test_what_grows_shrinks_appears_and_vanishes() -> None:
     corpus = _Corpus()
-    corpus.add(200, _BEFORE, {"grows": 20, "shrinks": 120, "vanishes": 60, "steady": 4})
-    corpus.add(100, _RECENT, {"grows": 40, "shrinks": 20, "appears": 20, "steady": 2})
-    found = corpus.changes("grows", "shrinks", "vanishes", "appears", "steady", "never")
+    corpus.add(200, _BEFORE, {"grows": 20, "shrinks": 120, "vanishes": 60})
+    corpus.add(100, _RECENT, {"grows": 40, "shrinks": 20, "appears": 20})
+    found = corpus.changes("grows", "shrinks", "vanishes", "appears", "never")
     assert _rows(found) == [
         ("appears", "appears", None, 0, 200, 20, 100, 3),
         ("grows", "grows", None, 20, 200, 40, 100, 3),
         ("never", "unclear", "fewer than 5 sessions show it", 0, 200, 0, 100, 0),
         ("shrinks", "shrinks", None, 120, 200, 20, 100, 3),
-        ("steady", "steady", None, 4, 200, 2, 100, 2),
         ("vanishes", "vanishes", None, 60, 200, 0, 100, 0),
     ]
     assert found.columns == list(DRIFT_SCHEMA)
+
+
+def test_what_cannot_have_changed_much_is_steady_a_rare_value_by_less() -> None:
+    corpus = _Corpus()
+    corpus.add(500, _BEFORE, {"common": 50, "rare": 10})
+    corpus.add(500, _RECENT, {"common": 50, "rare": 15})
+    assert _rows(corpus.changes("common", "rare")) == [
+        ("common", "steady", None, 50, 500, 50, 500, 3),
+        (
+            "rare", "unclear", "the change may be chance, and its interval is wide",
+            10, 500, 15, 500, 3,
+        ),
+    ]  # fmt: skip
 
 
 def test_a_row_has_its_interval_its_q_value_and_its_windows() -> None:
