@@ -21,6 +21,7 @@ from facets.log_reading import (
 Action = Literal["edit", "write", "read", "search", "run", "plan", "delegate", "web"]
 """`edit` changes a part of a file, `write` gives it whole."""
 
+_RUN_KEYS = COMMAND_KEYS | {"code"}
 _PATH_CHARS = 1000
 _SHELL_CHARS = 2000
 """Of a command: what it does stands at its beginning, what it writes may be long."""
@@ -92,12 +93,14 @@ def _read_call(step: int, call: ToolCall, result: Result | None) -> Call:
     action = _actions().get(call.name.lower())
     texts = list(strings(call.arguments)) if action is not None else []
     if action == "run":
-        command = "\n".join(text for key, text in texts if key in COMMAND_KEYS).strip()
+        command = "\n".join(text for key, text in texts if key in _RUN_KEYS).strip()
         return Call(step, *_shell_action(command), command, result)
     files = [text for key, text in texts if key in PATH_KEYS and len(text) < _PATH_CHARS]
     if action == "edit":
         files += [path for key, text in texts if key in COMMAND_KEYS for path in _patched(text)]
         action = _editor_action(call.arguments)
+    if not files and action in ("edit", "write", "read"):
+        files = _named_in_line(call.arguments.get("command"))
     return Call(step, action, _tidy(files), "", result)
 
 
@@ -105,6 +108,12 @@ def _editor_action(arguments: Mapping[str, Any]) -> Action:
     """What an editor with commands of its own was told to do."""
     told = arguments.get("command")
     return "read" if told == "view" else "write" if told == "create" else "edit"
+
+
+def _named_in_line(line: Any) -> list[str]:
+    """The file of a tool that is given a whole line, such as `open src/a.py 12`."""
+    words = line.split(maxsplit=2)[1:2] if isinstance(line, str) else []
+    return [word for word in words if _FILE_WORD.fullmatch(word)]
 
 
 def _shell_action(command: str) -> tuple[Action, tuple[str, ...]]:

@@ -351,6 +351,9 @@ def test_output_that_was_cut(content: str, cut: int) -> None:
         ("bash", {"command": "sed -i 's/a/b/' src/a.py"}, "edit", ("src/a.py",)),
         ("bash", {"command": "make 2> log.txt"}, "run", ()),
         ("bash", {"command": "grep -rn x src"}, "search", ()),
+        ("open", {"command": "open src/a.py 12"}, "read", ("src/a.py",)),
+        ("edit", {"command": "edit 12:14\nx = 1\nend_of_edit"}, "edit", ()),
+        ("run_ipython", {"code": "print(1)"}, "run", ()),
         ("mcp__made_up__read", {"path": "a"}, None, ()),
     ],
 )
