@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facets.clustering_regions import NOISE, Labels, Vectors
 from facets.evolution_evidence import HeldOut, Region, coherence_of, held_out, region_of
-from facets.evolution_groups import Unmapped
+from facets.evolution_groups import MIN_OWN_WORDS, Unmapped
 from facets.evolution_words import Words
 from facets.identity import FoundCluster, KnownCluster, match_clusters
 from facets.mapping import UNMAPPED, Mapping, Values
@@ -18,6 +18,8 @@ from facets.stability import resampled_stability
 
 EXAMPLES = 5
 _OWN_WORDS = 8
+_SEED_SESSIONS = 3
+"""From which on a group has a region that others may lie in."""
 
 
 class Novelty(NamedTuple):
@@ -65,15 +67,17 @@ def find_novelties(
     words = Words.of(items["text"].to_list(), values, sessions)
     unmapped = Unmapped.of(vectors, values, sessions, mapping.p_values, words, seed=seed)
     labels = unmapped.groups(seed=seed)
-    wide = _wide(items, labels, min_sessions, min_users)
+    grown = _grown(labels, vectors, values, words)
+    wide = _wide(items, grown, min_sessions, min_users)
     if not wide:
         return []
     stability = resampled_stability(
         labels, sessions, lambda drawn: unmapped.groups(drawn, seed=seed), seed=seed
     )
+    labels = grown
     groups = [by_nearness(vectors, np.flatnonzero(labels == label)) for label in wide]
     worth = held_out(vectors, values, sessions, groups, seed=seed)
-    ids = match_clusters(known, [_found(items, vectors, members) for members in groups])
+    ids = _identities(known, [_found(items, vectors, members) for members in groups])
     names = _names(items, labels, values)
     return [
         _novelty(items, vectors, members, region_of(vectors, values, members), words)._replace(
@@ -99,6 +103,22 @@ def distinct_texts(rows: pl.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rows["text"].to_list()))[:EXAMPLES]
 
 
+def _grown(labels: Labels, vectors: Vectors, values: Values, words: Words) -> Labels:
+    """With the unmapped that lie in a group's region, though no distance alone had told them.
+
+    An item that shares its other words with a known value has a p-value of its kind and of that
+    value. Groups without words of their own do not grow.
+    """
+    free = (labels == NOISE) & (values == UNMAPPED)
+    grown = labels.copy()
+    for label in range(int(labels.max(initial=NOISE)) + 1):
+        members = np.flatnonzero(labels == label)
+        if words.sessions(members) >= _SEED_SESSIONS and words.own(members).sum() >= MIN_OWN_WORDS:
+            inside = region_of(vectors, values, members).holds(vectors)
+            grown[free & inside & (grown == NOISE)] = label
+    return grown
+
+
 def _wide(items: pl.DataFrame, labels: Labels, min_sessions: int, min_users: int) -> list[int]:
     """Groups of enough sessions and users, in their order."""
     counted = (
@@ -109,6 +129,12 @@ def _wide(items: pl.DataFrame, labels: Labels, min_sessions: int, min_users: int
         .filter(pl.col("sessions") >= min_sessions, pl.col("users") >= min_users)
     )
     return sorted(counted["group"].to_list())
+
+
+def _identities(known: Sequence[KnownCluster], found: Sequence[FoundCluster]) -> list[str]:
+    """Ids of their own: a cluster of all items may well have the same members."""
+    kept = {one.cluster_id for one in known}
+    return [one if one in kept else f"n{one}" for one in match_clusters(known, found)]
 
 
 def _found(items: pl.DataFrame, vectors: Vectors, members: NDArray[np.intp]) -> FoundCluster:

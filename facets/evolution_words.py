@@ -64,6 +64,10 @@ class Words(NamedTuple):
                 found[column] = excess[column]
         return found
 
+    def sessions(self, members: NDArray[np.intp]) -> int:
+        """Distinct sessions of the members."""
+        return len(np.unique(self.owner[members]))
+
     def leading(self, own: NDArray[np.float64], count: int) -> tuple[str, ...]:
         """The weightiest of a group's own words; of equal ones by alphabet."""
         order = np.lexsort((np.array(self.names), -own.round(9)))

@@ -129,9 +129,7 @@ def main() -> None:
     print(as_real_table(real), flush=True)
     nothing = [run(plan, seed, embed) for plan, seed in empty_plans(options.empty_seeds)]
     print(as_empty_table(nothing), flush=True)
-    trials = []
-    for plan, seed in plans(options.seeds):
-        trials.append(run(plan, seed, embed))
+    trials = [run(plan, seed, embed) for plan, seed in plans(options.seeds)]
     embed.keep()
     print(as_table(trials), flush=True)
     result = {

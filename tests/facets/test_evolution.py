@@ -15,6 +15,7 @@ from facets.evolution import (
     discover,
     majority,
     named,
+    passes,
 )
 from facets.identity import KnownCluster
 from facets.proposal import proposal_id
@@ -152,22 +153,32 @@ def test_two_novelties_are_two_proposals_with_names_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("floors", "users", "proposed"),
+    ("floors", "expected"),
     [
-        (Floors(min_sessions=30), 4, 1),
-        (Floors(min_sessions=31), 4, 0),
-        (Floors(min_users=3), 3, 1),
-        (Floors(min_users=3), 2, 0),
-        (Floors(min_stability=1.01), 4, 0),
-        (Floors(min_gain_bits=20), 4, 0),
-        (Floors(min_recaptured=1.01), 4, 0),
-        (Floors(min_own_words=9), 4, 0),
+        (Floors(min_sessions=30), True),
+        (Floors(min_sessions=31), False),
+        (Floors(min_users=4), True),
+        (Floors(min_users=5), False),
+        (Floors(min_stability=1.01), False),
+        (Floors(min_gain_bits=20), False),
+        (Floors(min_recaptured=1.01), False),
+        (Floors(min_own_words=9), False),
     ],
     ids=["sessions-reached", "sessions-short", "users-reached", "users-short", "unstable",
          "no-gain", "not-recaptured", "no-words"],
 )  # fmt: skip
-def test_below_a_floor_nothing_is_proposed(floors: Floors, users: int, proposed: int) -> None:
-    assert len(_discover(ONE_NEW, floors=floors, users=users).proposals) == proposed
+def test_each_figure_must_reach_its_floor(floors: Floors, expected: bool) -> None:
+    (one,) = (one for one in FOUND.novelties if one.sessions == 30)
+    assert passes(one, floors) is expected
+
+
+def test_what_was_never_measured_passes_no_floor() -> None:
+    (one,) = (one for one in FOUND.novelties if one.sessions == 30)
+    assert not passes(one._replace(stability=float("nan")), Floors(min_stability=0))
+
+
+def test_too_few_users_give_no_proposal() -> None:
+    assert _discover(ONE_NEW, floors=Floors(min_users=3), users=2).proposals == ()
 
 
 def test_many_moments_of_few_sessions_are_no_support() -> None:
