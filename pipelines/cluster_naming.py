@@ -153,11 +153,14 @@ def _by_model(
     clusters: Sequence[int],
     embed: _Embedding,
 ) -> dict[int, list[NameCandidate]]:
-    namer.announce(items, clusters)
-    return {
-        cluster: names_by_model(items, cluster, namer.ask_about(cluster_ids[cluster]), embed)
-        for cluster in clusters
-    }
+    if not clusters:
+        return {}
+    with namer.alone():
+        namer.announce(items, clusters)
+        return {
+            cluster: names_by_model(items, cluster, namer.ask_about(cluster_ids[cluster]), embed)
+            for cluster in clusters
+        }
 
 
 def _candidates(

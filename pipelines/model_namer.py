@@ -2,13 +2,19 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import orjson
 import polars as pl
 
-from agent_core.errors import ConfigError, ModelError, ModelReplyError
+from agent_core.errors import (
+    ConfigError,
+    JudgingHeldError,
+    ModelError,
+    ModelReplyError,
+    SignalsError,
+)
 from agent_core.model import ChatMessage, ChatModel, ModelReply, ResponseSchema, shown_url
 from agent_core.privacy import PrivacyFilter
 from facets.naming_check import ClusteredTexts
@@ -26,6 +32,12 @@ STAGE = "naming"
 """Recorded where the model could not be asked for names: the rest of the run goes on."""
 _NO_CONSENT = "not asked of a model: [judge] consent is not given"
 _NO_BUDGET = "not asked of a model: the budget of this run has no room for it"
+_PROBLEMS: tuple[tuple[type[SignalsError], str], ...] = (
+    (JudgingHeldError, "not asked of a model: another run judges by one"),
+    (ModelReplyError, "not named by a model: its calls failed"),
+    (ModelError, "not named by a model: its endpoint cannot be used"),
+    (SignalsError, "not asked of a model: its configuration is wrong"),
+)
 _MOST_FAILURES = 3
 """Calls in a row that fail for the endpoint, until no more is asked."""
 _ANSWERS: dict[str, pl.DataType] = {
@@ -34,8 +46,15 @@ _ANSWERS: dict[str, pl.DataType] = {
     "name": pl.String(),
     "definition": pl.String(),
     "reason": pl.String(),
+    "tokens": pl.Int64(),
+    "cost_usd": pl.Float64(),
+    "run_id": pl.String(),
     "answered_at": pl.Datetime("us", "UTC"),
 }
+_SPENT = """
+SELECT coalesce(sum(tokens), 0)::DOUBLE, coalesce(sum(cost_usd), 0)
+FROM naming_answers WHERE run_id = ?
+"""
 _TOKENS = ("tokens_sent", "tokens_received", "model_tokens_sent", "model_tokens_received")
 _MONEY = ("cost_micro_usd", "model_cost_micro_usd")
 
@@ -97,6 +116,16 @@ class ModelNamer:
         """A callable that puts questions about one cluster."""
         return lambda messages, schema: self._ask(cluster_id, messages, schema)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else asks meanwhile; where somebody judges by a model, nobody is asked."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._context.judging_alone())
+            except JudgingHeldError as error:
+                self._fail(error)
+            yield
+
     def close(self) -> None:
         close = getattr(self._model, "close", None)
         if close is not None:
@@ -116,11 +145,12 @@ class ModelNamer:
         known = self._answered([request.request_hash])
         if request.request_hash in known:
             return known[request.request_hash]
+        before = self._budget.spent
         reply = self._call(cluster_id, request)
         if reply is None:
             return None
         answer = read_answer(reply, self._privacy.check)
-        self._keep(request, cluster_id, answer)
+        self._keep(request, cluster_id, answer, self._budget.spent.less(before))
         return answer
 
     def _call(self, cluster_id: str, request: ModelRequest) -> ModelReply | None:
@@ -146,9 +176,12 @@ class ModelNamer:
         self._failures = 0
         return reply
 
-    def _fail(self, error: Exception) -> None:
-        """No more is asked in this run; that is said, recorded, and fails nothing."""
-        self.problem = f"not named by a model: {error}"
+    def _fail(self, error: SignalsError) -> None:
+        """No more is asked in this run; that is said, recorded, and fails nothing.
+
+        What stands beside the names may be published: it holds no path and no address.
+        """
+        self.problem = next(words for kind, words in _PROBLEMS if isinstance(error, kind))
         record_failure(self._context, STAGE, error)
         _say(f"clusters are named by their terms: {error}")
 
@@ -165,21 +198,26 @@ class ModelNamer:
             )
         return {request_hash: NameAnswer(*answer) for request_hash, *answer in rows.iter_rows()}
 
-    def _keep(self, request: ModelRequest, cluster_id: str, answer: NameAnswer) -> None:
-        row = (request.request_hash, cluster_id, *answer, self._context.clock())
+    def _keep(
+        self, request: ModelRequest, cluster_id: str, answer: NameAnswer, spent: Amount
+    ) -> None:
+        took = (round(spent.tokens), spent.usd, self._context.run_id, self._context.clock())
+        row = (request.request_hash, cluster_id, *answer, *took)
         with self._context.warehouse() as connection:
             frame = pl.DataFrame([row], schema=_ANSWERS, orient="row")
             replace_rows(connection, "naming_answers", frame)
 
 
 def _left_of_budget(context: Context) -> Budget:
-    """What judging has left of the run's budget."""
+    """What judging, and naming other clusters, have left of the run's budget."""
     with context.warehouse() as connection:
         rows = query(connection, "SELECT counts FROM runs WHERE run_id = ?", [context.run_id])
+        named = query(connection, _SPENT, [context.run_id])
     counts = [orjson.loads(counted) for counted in rows["counts"]]
     tokens = sum(one.get(key, 0) for one in counts for key in _TOKENS)
     micro_usd = sum(one.get(key, 0) for one in counts for key in _MONEY)
-    return replace(make_budget(context), spent=Amount(tokens, micro_usd / 1e6))
+    judged = Amount(tokens, micro_usd / 1e6)
+    return replace(make_budget(context), spent=judged + Amount(*named.row(0)))
 
 
 def _say(words: str) -> None:

@@ -196,6 +196,31 @@ def test_what_judging_spent_is_no_longer_there(context: Context) -> None:
         )
 
 
+@pytest.mark.slow
+def test_what_naming_spent_before_in_the_run_is_no_longer_there(context: Context) -> None:
+    remember(context, SEARCH, THANKS)
+    whens = [When(about("search"), [answer(*SEARCH)]), When(about("person"), [answer(*THANKS)])]
+    with FakeOpenAI(whens=whens) as endpoint:
+        name_found(with_model(context, endpoint), items(), IDS)
+    spent = rows(context, "SELECT sum(tokens)::INT FROM naming_answers WHERE run_id = 'run-1'")
+    assert spent == [(36,)]
+    with context.warehouse() as connection:
+        connection.execute("UPDATE naming_answers SET tokens = 50_000")
+        connection.execute("DELETE FROM cluster_names")
+    with FakeOpenAI() as endpoint:
+        ready = with_model(context, endpoint, budget_tokens=100_500, model="another")
+        assert names(name_found(ready, items(), IDS)) == noted(
+            "not asked of a model: the budget of this run has no room for it"
+        )
+
+
+def test_nobody_is_asked_while_another_run_judges_by_a_model(context: Context) -> None:
+    remember(context)
+    with FakeOpenAI() as endpoint, context.home.judging_alone("signals judge"):
+        found = name_found(with_model(context, endpoint), items(), IDS)
+    assert names(found) == noted("not asked of a model: another run judges by one")
+
+
 def test_an_endpoint_that_is_down_leaves_the_terms_and_says_so(
     context: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,7 +230,7 @@ def test_an_endpoint_that_is_down_leaves_the_terms_and_says_so(
     problem = (
         f"model endpoint {down} cannot be reached; check the base URL and that the server runs"
     )
-    assert names(found) == noted(f"not named by a model: {problem}")
+    assert names(found) == noted("not named by a model: its endpoint cannot be used")
     assert f"signals: clusters are named by their terms: {problem}" in capsys.readouterr().err
     failed = "SELECT stage, status, counts ->> 'error' FROM runs"
     assert rows(context, failed) == [("naming", "failed", "ModelError")]

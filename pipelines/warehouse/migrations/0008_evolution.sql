@@ -119,6 +119,9 @@ CREATE TABLE naming_answers (         -- what a model was paid for, filtered; as
     name VARCHAR,                     -- null: the answer may not be shown, or is none
     definition VARCHAR,
     reason VARCHAR,                   -- why it may not be shown, or is none
+    tokens BIGINT NOT NULL,           -- sent and received
+    cost_usd DOUBLE NOT NULL,         -- by the price table; 0 where it has no price
+    run_id VARCHAR NOT NULL,
     answered_at TIMESTAMPTZ NOT NULL
 );
 
