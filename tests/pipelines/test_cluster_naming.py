@@ -166,8 +166,11 @@ def test_where_no_name_tells_it_that_is_said(context: Context) -> None:
     ("judge", "problem"),
     [
         ({"consent": False}, "not asked of a model: [judge] consent is not given"),
-        ({"budget_tokens": 10},
-         "not asked of a model: the budget of this run has no room for it"),
+        pytest.param(
+            {"budget_tokens": 10},
+            "not asked of a model: the budget of this run has no room for it",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["no-consent", "no-budget"],
 )  # fmt: skip
@@ -214,6 +217,7 @@ def test_what_naming_spent_before_in_the_run_is_no_longer_there(context: Context
         )
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_while_another_run_judges_by_a_model(context: Context) -> None:
     remember(context)
     with FakeOpenAI() as endpoint, context.home.judging_alone("signals judge"):

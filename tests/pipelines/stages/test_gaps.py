@@ -135,6 +135,7 @@ def test_a_session_that_goes_on_is_read_anew(context: Context) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_has_read_stays_read(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +159,7 @@ def test_what_a_killed_run_has_read_stays_read(
     assert propose_gaps(context)["sessions_read"] == 4 - before
 
 
+@pytest.mark.slow
 def test_a_session_whose_log_is_gone_leaves_nothing(context: Context) -> None:
     folder = with_sessions(context, in_vain=2, served=0)
     propose_gaps(context)
