@@ -34,7 +34,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from agent_core.embedding import Embedder
-from facets.clustering import cluster
+from facets.clustering import assign_new, cluster
 from tests.shared_data import benchmark_data, shared_folder
 
 Labels = NDArray[np.int64]
@@ -93,14 +93,16 @@ def main() -> None:
     asked = [one for name, one in sets.items() if options.only in (None, name)]
     rows = [_measured(one, method, options.seeds) for one in asked for method in METHODS]
     planted = [row for one in asked for row in _planted(one, sets, options.seeds)]
+    halves = [_halves(one, options.seeds) for one in asked]
     subsets = _validated(sets["B1 train"]) if options.only in (None, VALIDATION) else []
-    _show(rows, planted, subsets, embedder.model_id)
+    _show(rows, planted, halves, subsets, embedder.model_id)
     if options.out is not None:
         document = {
             "model": embedder.model_id,
             "seeds": options.seeds,
             "rows": [asdict(row) for row in rows],
             "planted_noise": planted,
+            "halves": halves,
             "validation": subsets,
         }
         options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -270,6 +272,26 @@ def _few_of_each(other: Dataset, each: int, rng: np.random.Generator) -> Matrix:
     return planted
 
 
+def _halves(dataset: Dataset, seeds: int) -> dict[str, Any]:
+    """Agreement of cross-assignment: each half's items by the clusters of both, disjoint, halves."""
+    figures: list[tuple[float, float]] = []
+    for seed in range(seeds):
+        order = np.random.default_rng(seed).permutation(len(dataset.truth))
+        parts = [dataset.vectors[part] for part in np.array_split(order, 2)]
+        found = [cluster(part, assign="all", seed=seed) for part in parts]
+        for own, other in ((0, 1), (1, 0)):
+            crossed = assign_new(parts[own], found[other], "all")
+            labels = found[own].labels
+            figures.append(
+                (
+                    float(adjusted_rand_score(labels, crossed)),
+                    float(adjusted_mutual_info_score(labels, crossed)),
+                )
+            )
+    ari, ami = (float(value) for value in np.mean(figures, axis=0))
+    return {"dataset": dataset.name, "ari": ari, "ami": ami}
+
+
 def _validated(train: Dataset) -> list[dict[str, Any]]:
     """AMI of ours and of k-means with the true K on random subsets of B1 train's intents."""
     rows: list[dict[str, Any]] = []
@@ -310,6 +332,7 @@ def _subset(train: Dataset, rng: np.random.Generator) -> NDArray[np.intp]:
 def _show(
     rows: Sequence[Row],
     planted: Sequence[dict[str, Any]],
+    halves: Sequence[dict[str, Any]],
     subsets: Sequence[dict[str, Any]],
     model: str,
 ) -> None:
@@ -329,6 +352,11 @@ def _show(
             f"{told['dataset']}: {told['planted']} planted among {told['texts']} "
             f"({told['what']}): noise precision {told['precision']:.2f}, recall "
             f"{told['recall']:.2f}; own items called noise {told['own_items_called_noise']:.2f}"
+        )
+    for half in halves:
+        print(
+            f"{half['dataset']}: the clusters of one half given to the other's items agree with "
+            f"the clusters found there: ARI {half['ari']:.3f}, AMI {half['ami']:.3f}"
         )
     if subsets:
         gains = np.array([one["signals_ami"] - one["k_means_ami"] for one in subsets])
