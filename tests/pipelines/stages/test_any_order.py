@@ -51,7 +51,7 @@ _EVENT = st.tuples(
 
 @pytest.mark.parametrize(
     "examples",
-    [3, pytest.param(80, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])],
+    [3, pytest.param(80, marks=pytest.mark.timeout(1500))],
     ids=["few", "many"],
 )
 @pytest.mark.slow

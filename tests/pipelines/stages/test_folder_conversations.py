@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,16 @@ def test_a_folder_is_one_session_and_read_once(context: Context, tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))]
+    ("form", "seed"),
+    [
+        ("sdk", 0),
+        *(
+            pytest.param(form, seed, marks=pytest.mark.slow)
+            for form, seed in product(_FORMS, range(4))
+            if (form, seed) != ("sdk", 0)
+        ),
+    ],
 )
-@pytest.mark.parametrize("form", _FORMS)
-@pytest.mark.slow
 def test_any_order_of_arrival_gives_the_tables_of_one_run(
     context: Context, tmp_path: Path, form: str, seed: int
 ) -> None:
