@@ -29,7 +29,9 @@ _KNOTS = (0.05, 0.35, 0.65, 0.95)
 """Quantiles of the curve's knots (Harrell, Regression Modeling Strategies, 2015, table 2.3)."""
 _SMALLEST_LEVEL = 5
 _FEW_CLUSTERS = 20
-"""With fewer groups than this the variance between groups cannot be estimated."""
+"""With fewer groups than this, counted as if they were of one size, the variance between groups
+cannot be estimated: a few large ones would decide alone.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Problem:
     groups: NDArray[np.intp]
     """Of users, else of projects: what belongs together."""
     clusters: NDArray[np.intp] = field(repr=False)
-    """The groups, or each row for itself where there are few groups."""
+    """The groups; each row for itself where they are few, and their levels covariates alone."""
 
     @property
     def outcomes(self) -> tuple[Outcome, Outcome]:
@@ -83,13 +85,12 @@ def state_problem(sessions: pl.DataFrame, known: Known) -> Problem:
     turns = sessions["turns"].to_numpy().astype(np.float64)
     hits = np.minimum(sessions["friction_turns"].to_numpy().astype(np.float64), turns)
     groups = _groups(sessions)
-    count = len(np.unique(groups))
     return Problem(
         friction=Outcome((hits > 0).astype(np.float64), np.ones(len(hits))),
         rate=Outcome(hits, turns),
         design=_design(sessions, known),
         groups=groups,
-        clusters=groups if count >= _FEW_CLUSTERS else np.arange(len(groups)),
+        clusters=groups if _effective_number(groups) >= _FEW_CLUSTERS else np.arange(len(groups)),
     )
 
 
@@ -179,3 +180,9 @@ def _groups(sessions: pl.DataFrame) -> NDArray[np.intp]:
     named = users if users.n_unique() > 1 else sessions["project"].fill_null("")
     _, codes = np.unique(named.to_numpy(), return_inverse=True)
     return codes.astype(np.intp)
+
+
+def _effective_number(groups: NDArray[np.intp]) -> float:
+    """How many groups of equal size would be as even (the inverse of Simpson's index)."""
+    shares = np.bincount(groups) / len(groups)
+    return float(1 / (shares**2).sum())

@@ -113,10 +113,9 @@ def score_test(
 ) -> ScoreTest:
     """Whether a quantity, shape (n,), goes with the outcome beyond the design that was fitted.
 
-    A generalised score test: the variance is that of the scores themselves, summed by cluster, so
-    that neither the spread of rates nor rows that belong together need to be as the model says
-    (Boos, 1992, The American Statistician 46). Held against Student's t with as many degrees of
-    freedom as scores weigh in (Satterthwaite), for a quantity that few rows have.
+    Rao's score test. Where `clusters` holds rows together, the variance is that of their summed
+    scores, whatever goes on within (Boos, 1992, The American Statistician 46), and the statistic is
+    held against Student's t with as many degrees of freedom as clusters weigh in (Satterthwaite).
     """
     weights = outcome.trials * fit.probabilities * (1 - fit.probabilities)
     weighted = design.columns * weights[:, None]
@@ -125,13 +124,17 @@ def score_test(
     scores = beyond * (outcome.successes - outcome.trials * fit.probabilities)
     summed = np.bincount(clusters, weights=scores)
     squares = float((summed**2).sum())
-    if squares <= 0:
-        return ScoreTest(0.0, 1.0)
-    spent = float(np.trace(np.linalg.solve(information, weighted.T @ design.columns)))
     rows = len(quantity)
-    variance = squares * rows / max(1.0, rows - spent)
+    spent = float(np.trace(np.linalg.solve(information, weighted.T @ design.columns)))
+    freedom = max(1.0, rows - spent)
+    if np.count_nonzero(np.bincount(clusters)) == rows:
+        variance = float((weights * beyond**2).sum())
+    else:
+        variance = squares * rows / freedom
+        freedom = max(1.0, 3 * squares**2 / max(1e-300, float((summed**4).sum())) - 2)
+    if variance <= 1e-9 * rows:
+        return ScoreTest(0.0, 1.0)
     statistic = float(scores.sum()) / variance**0.5
-    freedom = max(1.0, 3 * squares**2 / float((summed**4).sum()) - 2)
     return ScoreTest(statistic, float(2 * stats.t.sf(abs(statistic), freedom)))
 
 

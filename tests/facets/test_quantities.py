@@ -165,6 +165,20 @@ def test_whole_groups_are_left_out_where_there_are_several() -> None:
     assert not held_out_gain(values, alone, seed=0).by_group
 
 
+def test_a_few_large_groups_do_not_decide_alone() -> None:
+    """Thirty projects, of which two have most sessions: the sessions count, each for itself."""
+    sessions = make_sessions(Made(600, 0.6), seed=16).with_columns(
+        project=pl.when(pl.int_range(pl.len()) < 500)
+        .then(pl.format("large{}", pl.int_range(pl.len()) % 2))
+        .otherwise(pl.format("small{}", pl.int_range(pl.len()) % 28))
+    )
+    problem = state_problem(sessions, _KNOWN)
+    assert len(np.unique(problem.groups)) == 30
+    assert len(np.unique(problem.clusters)) == 600
+    (found,) = explain_friction(sessions, ["planted_common"], _KNOWN)
+    assert found.reason is None
+
+
 def test_a_direction_that_chance_gave_does_not_hold() -> None:
     sessions = make_sessions(Made(600, 0.6), seed=14)
     problem = state_problem(sessions, _KNOWN)
@@ -218,9 +232,7 @@ def test_false_discoveries_stay_below_their_rate_over_many_seeds() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("size", "least"), [(300, 0.3), (600, 0.75), (1200, 0.95)], ids=str
-)
+@pytest.mark.parametrize(("size", "least"), [(300, 0.3), (600, 0.75), (1200, 0.95)], ids=str)
 def test_power_grows_with_the_sessions(size: int, least: float) -> None:
     """Of 20 corpora of each size with an effect of 0.5, in how many the common one is found."""
     runs = [_found(make_sessions(Made(size, 0.5), seed=seed)) for seed in range(200, 220)]
