@@ -108,7 +108,7 @@ def discover(
     `known` are earlier runs' groups, whose ids are kept. Raises ConfigError where the schema does
     not have the target.
     """
-    floors = floors or Floors()
+    floors = floors if floors is not None else Floors()
     values = values_of(items, schema, target)
     clustering = cluster(vectors, assign="core", seed=seed)
     mapping = map_items(vectors, values, items["session_key"].to_list(), seed=seed)
@@ -117,6 +117,7 @@ def discover(
         vectors,
         values,
         mapping,
+        is_enough=lambda one: passes(one, floors),
         min_sessions=floors.min_sessions,
         min_users=floors.min_users,
         known=known,

@@ -6,7 +6,7 @@ group: those that are near but for their sizes, and those that are told by the s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -20,6 +20,8 @@ from facets.mapping import ALPHA, UNMAPPED, Metric, Values, within_values
 
 MIN_OWN_WORDS = 1.0
 """Words a member, on average, beyond what the known values explain."""
+_TELLING = 3
+"""Sessions from which on a group without words of its own is taken to have none."""
 _SAMPLED = 40
 """Members of each known value that the cut is learned on."""
 _MIN_SAMPLED = 5
@@ -61,6 +63,27 @@ class Unmapped:
         members = np.flatnonzero((values == UNMAPPED) & ~(p_values > ALPHA))
         metric, cut = _learned(vectors, values, sessions, np.random.default_rng(seed))
         return cls(members, metric.rows(vectors[members]), cut, words)
+
+    def coarser(self, factor: float) -> "Unmapped":
+        """The same, to be cut that much higher."""
+        return replace(self, cut=self.cut * factor)
+
+    def without(self, members: NDArray[np.intp]) -> "Unmapped":
+        """The same but for some items."""
+        kept = ~np.isin(self.members, members)
+        return replace(self, members=self.members[kept], rows=self.rows[kept])
+
+    def wordless(self, *, seed: int = 0) -> NDArray[np.intp]:
+        """Members of the groups that no word tells: the more of them the less they are new."""
+        labels = self.groups(seed=seed)
+        parts = [np.flatnonzero(labels == part) for part in range(int(labels.max(initial=-1)) + 1)]
+        none = [
+            part
+            for part in parts
+            if self.words.sessions(part) >= _TELLING
+            and self.words.own(part).sum() < MIN_OWN_WORDS / 2
+        ]
+        return np.concatenate([np.empty(0, dtype=np.intp), *none])
 
     def groups(self, drawn: NDArray[np.bool_] | None = None, *, seed: int = 0) -> Labels:
         """The group of each item, by falling size; NOISE for what maps, or was not `drawn`."""

@@ -1,6 +1,6 @@
 """Novelties: groups of items that map to no value of the schema, with everything known of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ from facets.stability import resampled_stability
 
 EXAMPLES = 5
 _OWN_WORDS = 8
+COARSER = (1.0, 1.5, 4 / 3)
+"""By how much each cut is higher than the one before: the first parts the known values best."""
 _SEED_SESSIONS = 3
 """From which on a group has a region that others may lie in."""
 
@@ -54,37 +56,73 @@ def find_novelties(
     values: Values,
     mapping: Mapping,
     *,
+    is_enough: Callable[[Novelty], bool],
     min_sessions: int = 5,
     min_users: int = 1,
     known: Sequence[KnownCluster] = (),
     seed: int = 0,
 ) -> list[Novelty]:
-    """The groups of what maps nowhere that so many sessions and users have, the largest first.
+    """The groups of what maps nowhere that so many sessions and users have.
 
-    `items` are rows of `evolution.ITEMS_SCHEMA`; `known` are the groups of earlier runs.
+    Grouped as finely as the known values are; what is not enough that way is grouped more coarsely,
+    since a few moments in many words come together later. First come those that are enough, of the
+    finer groups first, then the rest. `items` are rows of `evolution.ITEMS_SCHEMA`; `known` are the
+    groups of earlier runs.
     """
     sessions = items["session_key"].to_list()
     words = Words.of(items["text"].to_list(), values, sessions)
     unmapped = Unmapped.of(vectors, values, sessions, mapping.p_values, words, seed=seed)
+    look = _Look(items, vectors, values, words, min_sessions, min_users, seed)
+    gone = np.zeros(len(values), dtype=bool)
+    enough: list[Novelty] = []
+    finest: list[Novelty] | None = None
+    for step in COARSER:
+        unmapped = unmapped.coarser(step)
+        found = _look(look, unmapped, gone)
+        enough += [one for one in found if is_enough(one)]
+        finest = found if finest is None else finest
+        taken = [unmapped.wordless(seed=seed), *(one.members for one in enough)]
+        gone[np.concatenate(taken)] = True
+        unmapped = unmapped.without(np.flatnonzero(gone))
+    proposed = np.concatenate([np.empty(0, dtype=np.intp), *(one.members for one in enough)])
+    rest = [one for one in finest or () if not np.isin(one.members, proposed).any()]
+    groups = [*enough, *rest]
+    ids = _identities(known, [_found(items, vectors, one.members) for one in groups])
+    names = _names(items, groups, values)
+    return [
+        one._replace(cluster_id=ids[place], name=names[place]) for place, one in enumerate(groups)
+    ]
+
+
+class _Look(NamedTuple):
+    """What all groups are looked at with."""
+
+    items: pl.DataFrame
+    vectors: Vectors
+    values: Values
+    words: Words
+    min_sessions: int
+    min_users: int
+    seed: int
+
+
+def _look(look: _Look, unmapped: Unmapped, gone: NDArray[np.bool_]) -> list[Novelty]:
+    """The groups at one cut, the largest first, with their figures; none with items `gone`."""
+    items, vectors, values, words, min_sessions, min_users, seed = look
+    sessions = items["session_key"].to_list()
     labels = unmapped.groups(seed=seed)
-    grown = _grown(labels, vectors, values, words)
+    grown = _grown(labels, vectors, values, words, gone)
     wide = _wide(items, grown, min_sessions, min_users)
     if not wide:
         return []
     stability = resampled_stability(
         labels, sessions, lambda drawn: unmapped.groups(drawn, seed=seed), seed=seed
     )
-    labels = grown
-    groups = [by_nearness(vectors, np.flatnonzero(labels == label)) for label in wide]
+    groups = [by_nearness(vectors, np.flatnonzero(grown == label)) for label in wide]
     worth = held_out(vectors, values, sessions, groups, seed=seed)
-    ids = _identities(known, [_found(items, vectors, members) for members in groups])
-    names = _names(items, labels, values)
     return [
         _novelty(items, vectors, members, region_of(vectors, values, members), words)._replace(
-            cluster_id=ids[place],
-            name=names[label],
-            held_out=worth[place],
-            stability=float(stability[label]),
+            held_out=worth[place], stability=float(stability[label])
         )
         for place, (label, members) in enumerate(zip(wide, groups, strict=True))
     ]
@@ -103,13 +141,15 @@ def distinct_texts(rows: pl.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rows["text"].to_list()))[:EXAMPLES]
 
 
-def _grown(labels: Labels, vectors: Vectors, values: Values, words: Words) -> Labels:
+def _grown(
+    labels: Labels, vectors: Vectors, values: Values, words: Words, gone: NDArray[np.bool_]
+) -> Labels:
     """With the unmapped that lie in a group's region, though no distance alone had told them.
 
     An item that shares its other words with a known value has a p-value of its kind and of that
     value. Groups without words of their own do not grow.
     """
-    free = (labels == NOISE) & (values == UNMAPPED)
+    free = (labels == NOISE) & (values == UNMAPPED) & ~gone
     grown = labels.copy()
     for label in range(int(labels.max(initial=NOISE)) + 1):
         members = np.flatnonzero(labels == label)
@@ -142,14 +182,15 @@ def _found(items: pl.DataFrame, vectors: Vectors, members: NDArray[np.intp]) -> 
     return FoundCluster(centroid, frozenset(items["item_id"].gather(members.tolist()).to_list()))
 
 
-def _names(items: pl.DataFrame, labels: Labels, values: Values) -> dict[int, ClusterName]:
+def _names(
+    items: pl.DataFrame, groups: Sequence[Novelty], values: Values
+) -> dict[int, ClusterName]:
     """Names that tell the groups from each other and from the known values."""
-    offset = int(labels.max()) + 1
-    place = {name: offset + n for n, name in enumerate(np.unique(values[values != UNMAPPED]))}
-    told = [
-        label if label != NOISE else place.get(value, NOISE)
-        for label, value in zip(labels.tolist(), values.tolist(), strict=True)
-    ]
+    told = np.full(items.height, NOISE)
+    for place, name in enumerate(np.unique(values[values != UNMAPPED])):
+        told[values == name] = len(groups) + place
+    for place, one in enumerate(groups):
+        told[one.members] = place
     return name_clusters(items["text"].to_list(), told)
 
 

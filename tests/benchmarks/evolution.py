@@ -6,9 +6,10 @@
 judged without it, and its moments come as `other`. (b) Generated corpora: each type left out in
 turn and kinds planted that no rule knows, at 0.5 to 10 % of the sessions. (c) Corpora that hold
 nothing new.
-A proposal matches a kind when most of its members are that kind's. The floors were chosen on the
-real labels and on corpora of seed 0 in the rules' wording with `context_churn` or `correction` left
-out, or nothing; the figures are of the seeds from 1 on, of all types, wordings and planted kinds.
+A proposal matches a kind when most of its members are that kind's. The floors, and by how much
+cuts grow coarser, were chosen on the real labels and in the rules' wording on corpora of seed 0
+(with `context_churn`, `correction` or nothing left out) and of seed 1 (200 sessions); the figures
+are of the seeds from 2 on. The free wording was looked at only after all was chosen.
 Intervals are 95 % (Wilson). The baseline is the rule of before: any density cluster most of whose
 members are `other`, with enough sessions.
 """
@@ -50,6 +51,8 @@ SIZES: Mapping[float, tuple[int, ...]] = {
     0.10: (50, 100, 200),
 }
 """Sessions of the corpora for each prevalence: 5, 10 and 20 or 25 of them hold what is new."""
+FIRST_SEED = 2
+"""The earlier ones were used to choose by."""
 EMPTY_SIZES = (50, 100, 200, 500, 1000)
 BASELINE_MOST = 500
 """Sessions up to which the baseline is run: density clusters cost the square."""
@@ -146,7 +149,7 @@ def main() -> None:
 def plans(seeds: int) -> Iterator[tuple[Plan, int]]:
     """Every kind at every prevalence and size, in both wordings, by turns."""
     kinds = [*((kind, "left out") for kind in SHARES), *((kind, "planted") for kind in NOVEL)]
-    for seed in range(1, seeds + 1):
+    for seed in range(FIRST_SEED, FIRST_SEED + seeds):
         for wording in WORDINGS:
             for kind, source in kinds:
                 for prevalence, sizes in SIZES.items():
@@ -160,7 +163,7 @@ def plans(seeds: int) -> Iterator[tuple[Plan, int]]:
 
 def empty_plans(seeds: int) -> Iterator[tuple[Plan, int]]:
     """Corpora of known types alone, with some that the judge missed and some that say nothing."""
-    for seed in range(1, seeds + 1):
+    for seed in range(FIRST_SEED, FIRST_SEED + seeds):
         for wording in WORDINGS:
             for size in EMPTY_SIZES:
                 yield Plan(size, wording=wording), seed
@@ -172,7 +175,7 @@ def run(plan: Plan, seed: int, embed: Embed) -> Trial:
     corpus = make_corpus(plan, seed)
     vectors = embed(corpus.items["text"].to_list())
     kind = plan.left_out or "".join(plan.planted)
-    has_baseline = plan.sessions <= BASELINE_MOST and seed == 1
+    has_baseline = plan.sessions <= BASELINE_MOST and seed == FIRST_SEED
     return Trial(
         kind=kind,
         source="left out" if plan.left_out else "planted" if kind else "nothing",
@@ -208,7 +211,10 @@ def novelties(items: pl.DataFrame, vectors: Vectors) -> list[Novelty]:
     """The groups that map nowhere, as `discover` finds them."""
     values = values_of(items, SCHEMA, "friction")
     mapping = map_items(vectors, values, items["session_key"].to_list())
-    return find_novelties(items, vectors, values, mapping)
+    floors = Floors()
+    return find_novelties(
+        items, vectors, values, mapping, is_enough=lambda one: passes(one, floors)
+    )
 
 
 def real_labels(shared: Path, embed: Embed) -> list[dict[str, Any]]:
