@@ -273,7 +273,7 @@ def _few_of_each(other: Dataset, each: int, rng: np.random.Generator) -> Matrix:
 
 
 def _halves(dataset: Dataset, seeds: int) -> dict[str, Any]:
-    """Agreement of cross-assignment: each half's items by the clusters of both, disjoint, halves."""
+    """Agreement of cross-assignment: the items of each half by the clusters of both halves."""
     figures: list[tuple[float, float]] = []
     for seed in range(seeds):
         order = np.random.default_rng(seed).permutation(len(dataset.truth))
