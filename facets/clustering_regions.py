@@ -5,6 +5,7 @@ All rows are unit vectors, so that a dot product is a cosine.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 Vectors = NDArray[np.floating]
 Labels = NDArray[np.int64]
@@ -18,9 +19,11 @@ SAME = 0.99
 
 def centroids_of(rows: Vectors, labels: Labels, count: int) -> NDArray[np.float64]:
     """Unit rows, shape (count, d): the direction of each cluster's mean; zeros for an empty one."""
-    sums = np.zeros((count, rows.shape[1]))
-    members = labels != NOISE
-    np.add.at(sums, labels[members], rows[members])
+    members = np.flatnonzero(labels != NOISE)
+    chosen = csr_matrix(
+        (np.ones(len(members)), (labels[members], members)), shape=(count, len(rows))
+    )
+    sums = np.asarray(chosen @ rows)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     unit: NDArray[np.float64] = sums / np.maximum(lengths, np.finfo(np.float64).tiny)
     return unit
