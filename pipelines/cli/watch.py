@@ -59,8 +59,6 @@ def watch(
     stop = Event()
     with _ended_by_signals(stop):
         _tell(f"watching {', '.join(str(path) for path in watching.paths)}")
-        for missing in (path for path in paths or () if not path.exists()):
-            _tell(f"{missing}: not there (yet); watched as soon as it is")
         watch(watching, lambda told: _say(given, told), _tell, stop)
 
 

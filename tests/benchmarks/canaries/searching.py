@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
@@ -19,8 +18,8 @@ _APP = Path(__file__).parents[3] / "dashboards" / "app.py"
 _PAGES_OF_SESSIONS = 12
 
 WAREHOUSE = "signals.duckdb"
-_NO_TEXT = {"vector", "sha256"}
-"""Numbers and digests in which any short number turns up by chance."""
+_NO_TEXT = {"sha256"}
+"""A digest, in which any short number turns up by chance."""
 RAW_TABLES = {"steps"}
 """Where raw text may be, besides the folders below."""
 RAW_FOLDERS = ("sessions", "replay")
@@ -49,11 +48,20 @@ def snapshot_texts(home: Path, *, with_ids: bool = False) -> Iterator[tuple[str,
         yield from _columns(f"snapshot {path.stem}", pl.read_parquet(path), with_ids=with_ids)
 
 
-def _columns(place: str, frame: Any, *, with_ids: bool = False) -> Iterator[tuple[str, str]]:
+def _columns(
+    place: str, frame: pl.DataFrame, *, with_ids: bool = False
+) -> Iterator[tuple[str, str]]:
     for name in frame.columns:
-        if (with_ids or name not in ID_COLUMNS) and name not in _NO_TEXT:
+        if (with_ids or name not in ID_COLUMNS) and not _is_no_text(frame, name):
             values = frame[name].drop_nulls().to_list()
             yield f"{place}.{name}", searchable("\n".join(map(str, values)))
+
+
+def _is_no_text(frame: pl.DataFrame, name: str) -> bool:
+    """Digests and fractions: vectors and figures hold any short number by chance, and no word."""
+    kind = frame.schema[name]
+    inner = kind.inner if isinstance(kind, pl.List) else kind
+    return name in _NO_TEXT or inner in (pl.Float32, pl.Float64)
 
 
 def file_texts(home: Path) -> Iterator[tuple[str, str]]:
