@@ -94,20 +94,19 @@ def _in_a_process(size: int, sizes: Sequence[int], made_up: bool) -> dict[str, A
 def _one(size: int, made_up: bool, largest: int) -> dict[str, Any]:
     more = INCREMENT if size == largest else 0
     embedder = Embedder()
-    if not made_up:
+    if made_up:
+        made = _directions(size + more)
+    else:
         embedder.embed(["the model is loaded before the clock runs"])
+        texts = _texts(size + more)
     begun = time.perf_counter()
-    vectors = _directions(size + more)[:size] if made_up else embedder.embed(_texts(size))
+    vectors = made[:size] if made_up else embedder.embed(texts[:size])
     embedded = time.perf_counter()
     found = cluster(vectors, assign="core")
     ended = time.perf_counter()
-    if more:
-        new = (
-            _directions(size + more)[size:]
-            if made_up
-            else embedder.embed(_texts(size + more, size))
-        )
-        assigned = assign_new(new, found)
+    new = made[size:] if made_up else embedder.embed(texts[size:])
+    assigned = assign_new(new, found)
+    increment = time.perf_counter() - ended
     return {
         "texts": size,
         "distinct": len(np.unique(vectors, axis=0)),
@@ -115,18 +114,18 @@ def _one(size: int, made_up: bool, largest: int) -> dict[str, Any]:
         "cluster_seconds": ended - embedded,
         "clusters": found.count,
         "noise": float((found.labels == -1).mean()),
-        "increment_seconds": time.perf_counter() - ended if more else None,
+        "increment_seconds": increment if more else None,
         "increment_assigned": float((assigned >= 0).mean()) if more else None,
     }
 
 
-def _texts(end: int, start: int = 0) -> list[str]:
-    """Distinct texts from the place `start` to `end`, always the same ones."""
+def _texts(count: int) -> list[str]:
+    """Distinct texts, the same ones first however many are asked for."""
     rng = np.random.default_rng(0)
     parts = (_SITUATIONS, _TOOLS, _RESULTS, _REACTIONS)
     kinds = [tuple(str(rng.choice(part)) for part in parts) for _ in range(KINDS)]
     texts: dict[str, None] = {}
-    while len(texts) < end:
+    while len(texts) < count:
         situation, tool, result, reaction = kinds[int(rng.integers(KINDS))]
         if rng.random() < NOISE_SHARE:
             situation, tool, result, reaction = (str(rng.choice(part)) for part in parts)
@@ -136,7 +135,7 @@ def _texts(end: int, start: int = 0) -> list[str]:
             f"{situation}, the {tool} {result} in {language} and {reaction}, {place}, "
             f"{minutes} minutes in, {files} files touched"
         ] = None
-    return list(texts)[start:]
+    return list(texts)
 
 
 def _directions(count: int) -> NDArray[np.float32]:
