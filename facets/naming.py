@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
-from facets.clustering import NOISE
+from facets.clustering_regions import NOISE
 
 TERMS = 8
 NAME_TERMS = 3

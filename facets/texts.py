@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 from agent_core.errors import BadInputError
-from facets.clustering import NOISE, Assign, Vectors, cluster
+from facets.clustering import Assign, cluster
+from facets.clustering_regions import NOISE, Vectors
 from facets.naming import name_clusters
 
 NOISE_NAME = "noise"
