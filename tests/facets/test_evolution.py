@@ -94,6 +94,7 @@ def test_a_proposal_can_be_accepted_and_is_then_not_made_again() -> None:
     assert ([one.maps_to for one in again.clusters][2], again.proposals) == (proposal.name, ())
 
 
+@pytest.mark.slow
 def test_what_is_left_outside_an_accepted_prototype_is_no_second_proposal() -> None:
     """The members that the region leaves out map to the type by now."""
     (proposal,) = FOUND.proposals

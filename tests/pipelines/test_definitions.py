@@ -57,6 +57,7 @@ def _rows(home: Home, sql: str) -> list[tuple[Any, ...]]:
         return query(connection, sql).rows()
 
 
+@pytest.mark.slow
 def test_the_job_goes_from_logs_to_a_snapshot_and_again_changes_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path / "home").prepare()
     _write(tmp_path / "logs")

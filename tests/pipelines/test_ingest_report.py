@@ -131,6 +131,7 @@ def test_the_whole_report(passes: IngestPasses, logs: Path) -> None:
     assert "secret" not in text
 
 
+@pytest.mark.slow
 def test_the_counts_add_up_now_and_when_nothing_is_new(passes: IngestPasses, logs: Path) -> None:
     first, again = passes.read([logs]), passes.read([logs])
     for report in (first, again):
@@ -162,6 +163,7 @@ def test_of_many_files_ten_are_named_unless_all_are_wanted(
     assert _told(report, logs, list_all=True).splitlines()[-13:] == [*poems, remedy]
 
 
+@pytest.mark.slow
 def test_a_pass_over_single_files_tells_of_these_alone(passes: IngestPasses, logs: Path) -> None:
     passes.read([logs])
     write_log(logs / "sound.jsonl", said("s1", "u1", 0, "Go."), "{ broken")

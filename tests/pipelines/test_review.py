@@ -101,6 +101,7 @@ def test_answers_become_label_rows_that_calibrate_reads(home: Path) -> None:
     assert (friction["positives"], friction["true_positives"]) == (2, 1)
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_twice(home: Path) -> None:
     first = _review(home, "y\ns\nq\n")
     assert "answered                                   1" in first.stdout

@@ -469,6 +469,7 @@ def test_a_moment_without_its_session_blocks_publishing(
     assert sorted(path.name for path in snapshots.iterdir()) == ["current", "run-1"]
 
 
+@pytest.mark.slow
 def test_the_last_five_snapshots_are_kept_and_dead_drafts_removed(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:

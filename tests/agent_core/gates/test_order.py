@@ -149,9 +149,19 @@ def test_changed_code_is_checked(
             "def test_x():\n    assert 0\n\n\ndef test_y():\n    pass\n",
             Finding("passed", "1 passed, 1 failed on the base too, 1 of its failures repaired"),
         ),
-        ("", "import os\nos._exit(0)\n", Finding("failed", "no test was run")),
-        ("", "", Finding("failed", "no test was run")),
-        ("", "import agent_core.no_such\n", Finding("failed", "0 passed, 1 failed")),
+        pytest.param(
+            "",
+            "import os\nos._exit(0)\n",
+            Finding("failed", "no test was run"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("", "", Finding("failed", "no test was run"), marks=pytest.mark.slow),
+        pytest.param(
+            "",
+            "import agent_core.no_such\n",
+            Finding("failed", "0 passed, 1 failed"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["passing", "failing", "failing before", "leaving early", "none", "broken"],
 )

@@ -35,13 +35,14 @@ def _calls(*commands: str) -> list[ToolCall]:
             "visible half: 1 failed calls (1 serve), 2 others (2 stay the same); "
             "held-out half: 1 failed calls (1 serve), 2 others (2 stay the same)",
         ),
-        (
+        pytest.param(
             _HASTY,
             "failed",
             "visible half: 1 failed calls (1 still fail without one), 2 others (2 stay the same); "
             "held-out half: 1 failed calls (1 still fail without one), 2 others (2 stay the same)",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {
                 **_HASTY,
                 _CODE: (
@@ -52,6 +53,7 @@ def _calls(*commands: str) -> list[ToolCall]:
             "failed",
             "visible half: 1 failed calls (1 still fail without one), 2 others (2 stay the same); "
             "held-out half: 1 failed calls (1 still fail without one), 2 others (2 stay the same)",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             {_CODE: ("if completed.exit_code != 0:", "if completed.exit_code > 9:")},
@@ -88,6 +90,7 @@ def test_the_cause_must_be_gone_and_nothing_else_change(
     assert (finding.status, finding.reason) == (status, reason)
 
 
+@pytest.mark.slow
 def test_what_the_base_does_not_repeat_proves_nothing(
     sandbox: Sandbox,
     make_tree: Callable[..., Path],

@@ -50,6 +50,7 @@ def test_runs_where_it_is_told_to_and_writes_there(tmp_path: Path, sandbox: Sand
     assert run(tmp_path, sandbox, "true", cwd="..").error_class == "permission"
 
 
+@pytest.mark.slow
 def test_an_ordinary_test_suite_is_not_stopped(tmp_path: Path, sandbox: Sandbox) -> None:
     observed = run(tmp_path, sandbox, "sleep 2.5; echo OK")
     assert (observed.content, observed.is_error) == ("OK", False)

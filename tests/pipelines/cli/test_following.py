@@ -133,6 +133,7 @@ def test_each_pass_is_a_line_that_says_what_was_new(log: Path, tmp_path: Path) -
         )
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_yet_is_waited_for(log: Path, tmp_path: Path) -> None:
     later = tmp_path / "later"
     with _following(tmp_path / "home", "--json", later) as follower:

@@ -740,6 +740,7 @@ def test_a_second_pass_at_the_same_time_is_refused(context: Context, sessions: l
         advance(context, endpoint)
 
 
+@pytest.mark.slow
 def test_what_was_judged_since_it_was_chosen_is_neither_sent_nor_replaced(
     context: Context, sessions: list[str]
 ) -> None:

@@ -269,6 +269,7 @@ def test_a_run_killed_before_it_reads_goes_on(context: Context, tmp_path: Path, 
     assert _refs(context) == [str(number) for number in range(13)]
 
 
+@pytest.mark.slow
 def test_an_excluded_conversation_leaves_no_text(context: Context, tmp_path: Path) -> None:
     config = Config(sources=SourcesConfig(exclude=["/home/ada"]))
     excluding = replace(context, config=config)

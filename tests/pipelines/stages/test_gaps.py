@@ -116,6 +116,7 @@ def test_no_word_of_a_session_is_kept(context: Context) -> None:
     assert not [word for word in ("Anna", "Heron", "unable", "Please") if word in str(kept)]
 
 
+@pytest.mark.slow
 def test_a_session_that_goes_on_is_read_anew(context: Context) -> None:
     folder = with_sessions(context, in_vain=1, served=0)
     propose_gaps(context)

@@ -331,6 +331,7 @@ def _atif(folder: Path, agent: str, steps: list[dict[str, Any]]) -> Path:
     return _write_json(folder / "a.json", document)
 
 
+@pytest.mark.slow
 def test_a_document_that_becomes_a_conversion_is_linked(context: Context, tmp_path: Path) -> None:
     write_log(tmp_path / "s1.jsonl", *_FIRST)
     steps = [{"step_id": 1, "source": "user", "message": "Add a test."}]

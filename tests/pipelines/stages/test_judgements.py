@@ -103,6 +103,7 @@ def test_a_session_without_a_verdict_is_tried_on_three_days_and_then_held(
     assert (session["status"], session["friction_score"]) == ("unscored", None)
 
 
+@pytest.mark.slow
 def test_a_session_that_grows_while_it_is_judged_is_judged_again(
     context: Context, tmp_path: Path
 ) -> None:

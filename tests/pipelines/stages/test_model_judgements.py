@@ -99,6 +99,7 @@ def tasks(endpoint: FakeOpenAI) -> list[str]:
     return [task_of(request) for request in endpoint.requests]
 
 
+@pytest.mark.slow
 def test_several_sessions_are_judged_at_once(context: Context) -> None:
     with_sessions(context, 6)
     with FakeOpenAI([find()] * 6, at_once=3) as endpoint:
@@ -114,6 +115,7 @@ def test_several_sessions_are_judged_at_once(context: Context) -> None:
     assert kept(context) == 0
 
 
+@pytest.mark.slow
 def test_answers_find_their_session_in_any_order(context: Context) -> None:
     with_sessions(context, 3)
     slow = replace(FOUND, delay_seconds=0.3)
@@ -333,6 +335,7 @@ def _judge_impatiently(
             return judge_by_model(ready, LLMJudge(model, salt=b"salt", window_chars=1_000))
 
 
+@pytest.mark.slow
 def test_a_session_whose_calls_are_all_late_ends_no_run_and_is_held_after_three_days(
     context: Context,
 ) -> None:
@@ -459,6 +462,7 @@ def test_answers_in_hand_wait_for_the_warehouse(
         assert judge(context, endpoint, concurrency=2)["judged"] == 2
 
 
+@pytest.mark.slow
 def test_late_answers_count_once_each(context: Context) -> None:
     with_sessions(context, 1)
     budget = Budget(tokens=20_000)
@@ -570,6 +574,7 @@ def test_nobody_is_told_the_password_in_a_base_url(
     assert capsys.readouterr().err.endswith(", secrets redacted, to http://models.example:9/v1\n")
 
 
+@pytest.mark.slow
 def test_answers_that_nothing_came_of_go_after_a_month(context: Context) -> None:
     with_sessions(context, 1)
     with FakeOpenAI([FOUND, failure(401), FOUND, failure(401)]) as endpoint:

@@ -56,6 +56,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules_judgements, "_BATCH_STEPS", 9)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_batches")
 def test_workers_come_to_the_same_verdicts(context: Context, tmp_path: Path) -> None:
     _ingest(context, tmp_path / "logs")

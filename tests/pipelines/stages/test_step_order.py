@@ -67,6 +67,7 @@ def _without_ids(*records: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: value for key, value in r.items() if key != "uuid"} for r in records]
 
 
+@pytest.mark.slow
 def test_a_copy_stands_when_its_better_is_overwritten(context: Context, tmp_path: Path) -> None:
     better = write_log(tmp_path / "a.jsonl", *_without_ids(*_FIRST))
     copy = write_log(tmp_path / "b.jsonl", *_without_ids(*_FIRST))
@@ -89,6 +90,7 @@ def _kill(_what: str, _done: int, _total: int) -> None:
     raise _KilledError
 
 
+@pytest.mark.slow
 def test_killed_before_the_companion_the_next_run_reads_it(
     context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +120,7 @@ def test_orders_of_many_alternating_steps_are_merged_in_seconds() -> None:
     assert time.monotonic() - begun < 2
 
 
+@pytest.mark.slow
 def test_steps_are_put_in_order_only_when_their_session_was_read_anew(
     context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
