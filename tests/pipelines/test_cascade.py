@@ -328,6 +328,7 @@ def _settings(endpoint: FakeOpenAI) -> dict[str, Any]:
             "idle_hours": 0, "max_retries": 0, "concurrency": 1, "consent": True}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_judges_by_rules_and_model_and_audits(context: Context, tmp_path: Path) -> None:
     """Rules and model agree on three; each finds friction once where the other does not."""
     _write_logs(tmp_path / "logs")

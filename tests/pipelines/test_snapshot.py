@@ -481,6 +481,7 @@ def test_the_last_five_snapshots_are_kept_and_dead_drafts_removed(
     assert names == ["current", "run-3", "run-4", "run-5", "run-6", "run-7"]
 
 
+@pytest.mark.slow
 def test_a_team_snapshot_removes_those_of_the_owner(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_the_counter_finds(name: str, expected: Counts, shared_dir: Path) -> Non
     assert _count(name, _folders(name, shared_dir)) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(("name", "expected"), _TABLE)
 def test_the_warehouse_holds(

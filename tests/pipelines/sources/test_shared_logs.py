@@ -9,7 +9,7 @@ import pytest
 from agent_core.session import Session, Step, Tokens, person_turns
 from pipelines.sources import FileReading, LogFile, find_files, read_file
 
-pytestmark = pytest.mark.shared
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 # Labelled as turns, but each is a message of another agent that the program delivered.
 _MESSAGES_OF_AGENTS = {

@@ -69,6 +69,7 @@ def rows(context: Context, sql: str) -> Table:
 UNSERVED = "SELECT session_key, source_ref, topic, action, ending FROM unserved_requests ORDER BY 1"
 
 
+@pytest.mark.slow
 def test_requests_in_vain_are_read_once_and_proposed_until_decided(context: Context) -> None:
     folder = with_sessions(context, in_vain=6, served=2)
     with_vectors(context)

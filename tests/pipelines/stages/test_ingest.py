@@ -137,10 +137,12 @@ def test_a_missing_path_is_named(context: Context, tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_is_listed_and_stops_nothing(context: Context, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("dear diary")
-    (tmp_path / "empty.jsonl").write_text("")
-    write_log(tmp_path / "a.jsonl", *_FIRST)
-    ingest(context, [tmp_path])
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "notes.txt").write_text("dear diary")
+    (logs / "empty.jsonl").write_text("")
+    write_log(logs / "a.jsonl", *_FIRST)
+    ingest(context, [logs])
     names = {Path(path).name: status for path, status in
              _rows(context, "SELECT path, status FROM source_files")}  # fmt: skip
     assert names == {"notes.txt": "unknown", "empty.jsonl": "empty", "a.jsonl": "read"}
@@ -285,6 +287,8 @@ def test_a_pattern_names_a_folder_and_what_is_below(
 
 def test_one_hostile_file_stops_nothing(context: Context, tmp_path: Path) -> None:
     """Arguments nested deeper than can be written, tokens beyond 64 bits, a name not of UTF-8."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
     call = {"id": "c", "type": "function"}
     deep = '{"a":' + "[" * 252 + "]" * 252 + "}"
     chat = [
@@ -292,12 +296,12 @@ def test_one_hostile_file_stops_nothing(context: Context, tmp_path: Path) -> Non
         {"role": "assistant", "content": "",
          "tool_calls": [{**call, "function": {"name": "f", "arguments": deep}}]},
     ]  # fmt: skip
-    _write_json(tmp_path / "deep.json", {"messages": chat})
+    _write_json(logs / "deep.json", {"messages": chat})
     answers = [answered("s2", f"v{n}", n % 60, "Yes.", tokens=(1 << 53) - 1) for n in range(2000)]
-    write_log(tmp_path / "tokens.jsonl", said("s2", "v", 0, "Add a test."), *answers)
-    (tmp_path / os.fsdecode(b"x\xff.jsonl")).write_text(json.dumps(_FIRST[0]))
-    write_log(tmp_path / "good.jsonl", *_FIRST)
-    ingest(context, [tmp_path])
+    write_log(logs / "tokens.jsonl", said("s2", "v", 0, "Add a test."), *answers)
+    (logs / os.fsdecode(b"x\xff.jsonl")).write_text(json.dumps(_FIRST[0]))
+    write_log(logs / "good.jsonl", *_FIRST)
+    ingest(context, [logs])
     summarise_sessions(context)
     rows = _rows(context, "SELECT path, status, detail FROM source_files ORDER BY path")
     assert [(Path(path).name, status, (detail or "")[:12]) for path, status, detail in rows] == [

@@ -88,6 +88,7 @@ def test_a_models_verdict_stands_over_the_rules(context: Context, tmp_path: Path
     assert _current(context) == [("llm", "u1")]
 
 
+@pytest.mark.slow
 def test_a_session_without_a_verdict_is_tried_on_three_days_and_then_held(
     context: Context, tmp_path: Path
 ) -> None:

@@ -396,6 +396,7 @@ def test_a_session_that_no_budget_fits_starves_no_other(context: Context, kind: 
     assert [row[0] for row in judgements(context)] == ["s0", "s1", "s2"]
 
 
+@pytest.mark.slow
 def test_what_fits_another_run_gives_way_to_what_fits_this_one(context: Context) -> None:
     _with_a_long_one(context)
     with FakeOpenAI([find()] * 3) as endpoint:
@@ -512,6 +513,7 @@ def test_sessions_are_judged_in_the_order_given(context: Context) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_session_that_grew_meanwhile_waits(context: Context) -> None:
     with_sessions(context, 2)
     with FakeOpenAI([find()]) as endpoint:
@@ -537,6 +539,7 @@ def test_a_session_that_is_not_quiet_yet_waits(context: Context) -> None:
     assert (chosen.height, left_out) == (2, {"not_idle_yet": 0, "over_limit": 1})
 
 
+@pytest.mark.slow
 def test_a_scheduled_run_says_what_it_sends(
     context: Context, capsys: pytest.CaptureFixture[str]
 ) -> None:
