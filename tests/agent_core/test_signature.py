@@ -95,10 +95,10 @@ def test_the_telling_line_decides_the_class(text: str, error_class: str) -> None
     ["a", "/", "../", "a.", " ", "1", "a-", "'", "\x1b[", ": ", "<path>", "[a] ", "(", "Error"],
 )
 def test_a_thousand_long_lines_take_seconds(part: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for _ in range(1_000):
         error_signature("error " + part * 4_000)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 20  # with the square of the length: minutes
 
 
 @pytest.mark.slow
@@ -106,7 +106,7 @@ def test_a_thousand_long_lines_take_seconds(part: str) -> None:
     "line", ["error\n", "a/b.py:1: x\n", "Traceback (most recent call last)\n"]
 )
 def test_a_thousand_long_outputs_take_seconds(line: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for _ in range(100):
         classify_error(line * 200_000)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 20  # with the square of the length: minutes
