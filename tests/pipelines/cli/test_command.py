@@ -201,6 +201,7 @@ def test_an_interrupt_in_a_query_is_no_fault(
     assert capsys.readouterr().err.startswith("signals: interrupted")
 
 
+@pytest.mark.slow
 def test_the_dashboard_ends_with_the_signal_that_ends_the_command(judged_home: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

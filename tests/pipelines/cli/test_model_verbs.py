@@ -92,6 +92,7 @@ def test_a_refusal_is_unscored_and_not_asked_again_today(tmp_path: Path) -> None
     assert "refus" in row["reason"]
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_without_consent(tmp_path: Path) -> None:
     with FakeOpenAI([]) as endpoint:
         home = _home(tmp_path, endpoint, agree=False)

@@ -119,17 +119,8 @@ def test_a_folder_is_one_session_and_read_once(context: Context, tmp_path: Path,
     require_sessions(context, [tmp_path / "logs"])
 
 
-@pytest.mark.parametrize(
-    ("form", "seed"),
-    [
-        ("sdk", 0),
-        *(
-            pytest.param(form, seed, marks=pytest.mark.slow)
-            for form, seed in product(_FORMS, range(4))
-            if (form, seed) != ("sdk", 0)
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("form", "seed"), list(product(_FORMS, range(4))))
 def test_any_order_of_arrival_gives_the_tables_of_one_run(
     context: Context, tmp_path: Path, form: str, seed: int
 ) -> None:

@@ -20,6 +20,8 @@ from pipelines.tasks import list_tasks, move_task
 from pipelines.warehouse import query
 from tests.pipelines.conftest import NOW
 
+pytestmark = pytest.mark.slow
+
 _STAGES = (
     loop.sessions,
     loop.judgements,
@@ -79,7 +81,6 @@ def test_a_task_tells_what_the_agent_needs_and_quotes_nobody(looped: Context) ->
     assert not [turn for turn in turns if len(turn) > 20 and turn in text[0]]
 
 
-@pytest.mark.slow
 def test_samples_that_nobody_vouched_for_open_no_task(context: Context, repository: Path) -> None:
     """Whoever writes such logs into a user's folder steers nothing."""
     ingest(context, [repository / "data" / "samples" / "sessions"])
@@ -89,7 +90,6 @@ def test_samples_that_nobody_vouched_for_open_no_task(context: Context, reposito
     assert {row[0] for row in _rows(context, "SELECT DISTINCT agent FROM sessions")} == {UNVERIFIED}
 
 
-@pytest.mark.slow
 def test_a_second_look_opens_nothing_and_moves_nothing(looped: Context) -> None:
     tables = ("patch_tasks", "task_transitions", "judgements", "moments", "facet_values",
               "embeddings", "schema_proposals")  # fmt: skip

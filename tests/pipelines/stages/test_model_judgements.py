@@ -488,6 +488,7 @@ def test_the_budget_ends_a_run_and_the_next_goes_on(context: Context) -> None:
     assert len({_text(request) for request in endpoint.requests}) == 4
 
 
+@pytest.mark.slow
 def test_a_budget_that_ends_amid_a_session_keeps_its_answers(context: Context) -> None:
     """Its first call took far more than it seemed to."""
     with_sessions(context, 2)
@@ -499,6 +500,7 @@ def test_a_budget_that_ends_amid_a_session_keeps_its_answers(context: Context) -
     assert tasks(endpoint) == ["find", "verify", "find"]
 
 
+@pytest.mark.slow
 def test_sessions_are_judged_in_the_order_given(context: Context) -> None:
     with_sessions(context, 4)
     with FakeOpenAI([find()] * 3) as endpoint:
