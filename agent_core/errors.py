@@ -7,12 +7,15 @@ SignalsError                 one clear line: what is wrong, with which thing, an
 ├── ConfigError              signals.toml is wrong
 ├── HomeError                the home cannot be used
 │   ├── LockHeldError        another process writes to the home
-│   │   └── JudgingHeldError another process pays for verdicts
+│   │   ├── JudgingHeldError another process pays for verdicts
+│   │   └── TaskHeldError    another process works on the patch task
 │   └── WarehouseError       the warehouse file is damaged or of a newer version
 ├── ModelError               a language or embedding model cannot be used
 │   └── ModelReplyError      one call to it failed; another may succeed
+├── BudgetSpentError         what a run may take is used up; what is left waits for another run
 ├── SandboxError             no sandbox works here, or a command could not be confined
 ├── TargetError              the target repository cannot be patched
+├── ForgeError               a pull request cannot be opened, updated or looked up
 ├── DataError                files shipped with Signals do not match their recorded hashes
 └── NotBuiltError            a verb whose stage is not built yet
 """
@@ -50,6 +53,10 @@ class JudgingHeldError(LockHeldError):
     """Another process judges this home's sessions by a model; the text names it."""
 
 
+class TaskHeldError(LockHeldError):
+    """Another process works on a patch task; the text names both."""
+
+
 class WarehouseError(HomeError):
     """The warehouse file is damaged, or was written by a newer Signals."""
 
@@ -74,12 +81,20 @@ class ModelReplyError(ModelError):
         self.is_late = is_late
 
 
+class BudgetSpentError(SignalsError):
+    """The tokens or minutes of a run are used up; the text says which, and nothing is lost."""
+
+
 class SandboxError(SignalsError):
     """No sandbox works here, or a command could not be confined."""
 
 
 class TargetError(SignalsError):
     """The target repository cannot be patched."""
+
+
+class ForgeError(SignalsError):
+    """A pull request cannot be opened, updated or looked up; the text names the repository."""
 
 
 class DataError(SignalsError):

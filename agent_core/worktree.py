@@ -3,6 +3,9 @@
 The user's checkout, index, branch and hooks are left alone: the work is done in a detached
 worktree, and the branch is set in one step once there is a commit to point it at. So a killed
 run leaves no branch behind, and a proposal made earlier stays until a new one takes its place.
+
+What changes the repository is done by one at a time, among all threads and processes: git's own
+locks make the second one fail where it should wait.
 """
 
 import shutil
@@ -11,6 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from git import Git, GitCommandError, GitCommandNotFound, Repo
 from git.exc import InvalidGitRepositoryError, NoSuchPathError
 
@@ -19,6 +23,7 @@ from agent_core.errors import TargetError
 AUTHOR_NAME = "Signals"
 AUTHOR_EMAIL = "signals@localhost"
 BRANCH_PREFIX = "signals/"
+_WAIT_SECONDS = 120
 
 # Hooks of the repository are code of others, and signing may ask for a passphrase.
 # Nothing that the target's configuration names is run on its behalf.
@@ -43,12 +48,12 @@ class Worktree:
 
         Raises TargetError where a person has committed to the branch or has it checked out.
         """
-        check_branch(self.repo, branch)
         for path, content in changes.items():
             file = self.folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        with readable_git_errors("commit the patch"):
+        with alone_in(self.repo), readable_git_errors("commit the patch"):
+            check_branch(self.repo, branch)
             _run(self.folder, "add", "--", *changes)
             _run(self.folder, "commit", "-m", message, "--", *changes, env=_identity(at))
             sha = _run(self.folder, "rev-parse", "HEAD")
@@ -66,15 +71,40 @@ def checkout(repository: Path, folder: Path) -> Iterator[Worktree]:
     repo = open_repository(repository)
     with readable_git_errors(f"read the last commit of {repository}"):
         base = repo.head.commit.hexsha
-    _discard(repo, folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with readable_git_errors(f"check out {repository}"):
+    with alone_in(repo), readable_git_errors(f"check out {repository}"):
+        discard(repo, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         _run(repository, "worktree", "add", "--detach", str(folder), base)
     try:
         yield Worktree(repo, folder, base)
     finally:
-        _discard(repo, folder)
+        with alone_in(repo):
+            discard(repo, folder)
         repo.close()
+
+
+@contextmanager
+def alone_in(repo: Repo) -> Iterator[None]:
+    """Hold the repository against other runs of Signals; a kill frees it.
+
+    Raises TargetError where another run holds it for minutes.
+    """
+    place = Path(repo.common_dir)
+    lock = FileLock(place / "signals.lock", timeout=_WAIT_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TargetError(
+            f"{repo.working_dir}: another run has been changing it for {_WAIT_SECONDS} s; "
+            "wait for that one to end"
+        ) from None
+    try:
+        # Whoever held one of these was killed: nobody else writes below this name.
+        for left in (place / "refs" / "heads" / BRANCH_PREFIX).glob("*.lock"):
+            left.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
 
 
 def open_repository(path: Path) -> Repo:
@@ -121,8 +151,8 @@ def copy_tree(source: Path, destination: Path, left_out: tuple[str, ...] = ()) -
     shutil.copytree(source, destination, symlinks=True, ignore=ignored)
 
 
-def _discard(repo: Repo, folder: Path) -> None:
-    """Remove a worktree in whatever state a killed run left it."""
+def discard(repo: Repo, folder: Path) -> None:
+    """Remove a worktree in whatever state a killed run left it. The caller is `alone_in` it."""
     root = Path(repo.working_dir)
     with suppress(GitCommandError):
         # Twice: a worktree that was killed while being made is still locked.

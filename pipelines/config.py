@@ -126,6 +126,19 @@ class AgentConfig(_Section):
     """Who drives the bundled agent on patch tasks: a playbook (no key) or the judge's model."""
 
     policy: Literal["playbook", "model"] = "playbook"
+    budget_tokens: int | None = Field(default=None, gt=0)
+    """Tokens that the tasks of one `tasks run` may take together; a playbook takes none."""
+    budget_minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """After so long no task is begun, and those under way stop before their next phase."""
+
+
+class TasksConfig(_Section):
+    """How long a patch task lives, and when two breaches are one task."""
+
+    expire_days: int = Field(default=30, ge=1)
+    """A task that nothing happened to for so long expires; one that is watched never does."""
+    same_meaning: float = Field(default=0.8, gt=0, le=1)
+    """Cosine similarity from which two descriptions tell of one cause; see docs/tasks.md."""
 
 
 class PricesConfig(_Section):
@@ -149,6 +162,7 @@ class Config(_Section):
     target: TargetConfig = TargetConfig()
     forge: ForgeConfig = ForgeConfig()
     agent: AgentConfig = AgentConfig()
+    tasks: TasksConfig = TasksConfig()
     prices: PricesConfig = PricesConfig()
 
     def value_of(self, key: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from agent_core.errors import HomeError, JudgingHeldError, LockHeldError
+from agent_core.errors import HomeError, JudgingHeldError, LockHeldError, TaskHeldError
 
 DEFAULT_WAIT_SECONDS = 60.0
 _SALT_BYTES = 32
@@ -136,6 +136,20 @@ class Home:
             )
 
         lock, note = self.state / "judging.lock", self.state / "judging-holder"
+        with _held(lock, note, holder, 0, refused):
+            yield
+
+    @contextmanager
+    def working_on(self, task_id: str, holder: str) -> Iterator[None]:
+        """Hold a patch task against every other process and thread; the system frees it at a kill.
+
+        Raises TaskHeldError, naming the holder, at once.
+        """
+
+        def refused(by: str) -> LockHeldError:
+            return TaskHeldError(f"{task_id}: {by} works on it; wait for it to end")
+
+        lock, note = self.state / f"{task_id}.lock", self.state / f"{task_id}-holder"
         with _held(lock, note, holder, 0, refused):
             yield
 
