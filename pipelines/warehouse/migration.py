@@ -28,8 +28,9 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
             f"{path}: has schema version {version}, newer than the {CURRENT_VERSION} that this "
             "Signals knows; upgrade Signals"
         )
-    for number in range(version + 1, CURRENT_VERSION + 1):
-        _apply(connection, number)
+    for number in _FILES:
+        if number > version:
+            _apply(connection, number)
     return version
 
 
