@@ -1,87 +1,42 @@
 """Playbooks: Markdown with TOML front matter that says when a remedy applies and what it is."""
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from agent_core.errors import ConfigError
 from agent_core.plan import Plan, Subtask
+from agent_core.remedies.rules import Remedy, Strict
 
 PLAYBOOKS_FOLDER = Path(__file__).parent / "playbooks"
 _FENCE = "+++"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Applies(_Strict):
+class Applies(Strict):
     """When: the tool and error class of the task are both among these."""
 
     tools: tuple[str, ...]
     error_classes: tuple[str, ...]
 
 
-class LimitRule(_Strict):
-    """Which limit of a tool is raised, and how far."""
-
-    name: str
-    factor: float = Field(gt=1)
-    cap: float = Field(gt=0)
-
-
-class RaiseLimit(_Strict):
-    """Multiply a limit of the tool's spec, up to a cap."""
-
-    kind: Literal["raise_limit"]
-    limits: Mapping[str, LimitRule]
-    """By tool."""
-
-
-class TemplateRule(_Strict):
-    """The message that a failure should have; what mentions all of `mentions` will do."""
-
-    mentions: tuple[str, ...]
-    template: str
-
-
-class Guidance(_Strict):
-    """A line that a section of a prompt should have; one line with all of `mentions` will do."""
-
-    section: str
-    mentions: tuple[str, ...]
-    line: str
-
-
-class ActionableError(_Strict):
-    """Make a failure say what to do next, and the prompt too."""
-
-    kind: Literal["actionable_error"]
-    prompt: str = "agent_core/prompts/system.md"
-    templates: Mapping[str, Mapping[str, TemplateRule]]
-    """Tool → error class → rule."""
-    guidance: Mapping[str, Guidance] = {}
-    """Tool → line."""
-
-
-class PlaybookStep(_Strict):
+class PlaybookStep(Strict):
     """One subtask of the plan; a call of one of the tools that serves does it."""
 
     text: str
     tools: tuple[str, ...]
 
 
-class FrontMatter(_Strict):
+class FrontMatter(Strict):
     """What stands between the fences."""
 
     name: str
     summary: str
     applies: Applies
-    remedy: Annotated[RaiseLimit | ActionableError, Field(discriminator="kind")]
+    rank: int = 50
+    """Of several that apply, the lower is carried out first."""
+    remedy: Remedy
     steps: tuple[PlaybookStep, ...] = Field(min_length=1)
     acceptance: tuple[str, ...]
 
@@ -104,8 +59,9 @@ class Playbook:
 
 
 def load_playbooks(folder: Path = PLAYBOOKS_FOLDER) -> tuple[Playbook, ...]:
-    """The playbooks of a folder in the order of their names; ConfigError names a wrong file."""
-    return tuple(parse_playbook(path.name, path.read_text("utf-8")) for path in _files(folder))
+    """The playbooks of a folder by rank and name; ConfigError names a wrong file."""
+    found = [parse_playbook(path.name, path.read_text("utf-8")) for path in _files(folder)]
+    return tuple(sorted(found, key=lambda one: (one.front.rank, one.front.name)))
 
 
 def parse_playbook(name: str, text: str) -> Playbook:

@@ -1,23 +1,37 @@
 """The policy that needs no model: it carries out the mechanical remedy of a playbook.
 
-The task's text names what failed in two lines, `tool: NAME` and `error class: CLASS`; the first
-playbook that applies to them decides. All work goes through the tools, as with a model.
+The task's text names what failed in two lines, `tool: NAME` and `error class: CLASS`. Every
+playbook that applies to them is tried by rank, and each changes only what it has evidence for: the
+recorded calls of the task file, or the text of the spec. All work goes through the tools, as with
+a model.
 """
 
 import re
 import shlex
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_core.plan import Plan
 from agent_core.playbook import Playbook, load_playbooks
 from agent_core.policy import Action, AgentState, Ending, UserTurn
-from agent_core.remedies import TOOLS, Change, NothingToDoError, changes, files_needed
+from agent_core.remedies import (
+    TOOLS,
+    Case,
+    Change,
+    FailedCall,
+    NothingToDoError,
+    carry_out,
+    files_needed,
+    needs_calls,
+    recorded_calls,
+)
 from agent_core.session import Observation, ToolCall
 
+TASK_FILE = ".signals/task.json"
 CHECK = f"python -m agent_core.toolkit {shlex.quote(TOOLS)}"
 
 _Work = Generator[Action, tuple[Observation, ...], None]
+_Calls = Generator[Action, tuple[Observation, ...], tuple[FailedCall, ...]]
 _Texts = Generator[Action, tuple[Observation, ...], dict[str, str]]
 
 
@@ -71,20 +85,31 @@ class PlaybookPolicy:
         kind = failure_kind(task)
         if kind is None:
             raise NothingToDoError("the task names no tool and error class")
-        playbook = self._playbook(kind)
-        remedy = playbook.front.remedy
-        texts = yield from self._read(files_needed(remedy, kind.tool), playbook.plan())
-        edits = changes(remedy, kind.tool, kind.error_class, texts)
-        yield from self._edited(edits)
+        playbooks = self._applicable(kind)
+        remedies = [playbook.front.remedy for playbook in playbooks]
+        case = Case(kind.tool, kind.error_class)
+        texts = yield from self._read(files_needed(remedies, case), playbooks[0].plan())
+        if needs_calls(remedies):
+            recorded = yield from self._recorded()
+            case = replace(case, calls=recorded)
+        done = carry_out(remedies, case, texts)
+        yield from self._edited(done.changes)
         checked = yield from self._checked()
-        files = ", ".join(edit.path for edit in edits)
-        return f"{playbook.front.summary} Changed {files}. {checked}"
+        files = ", ".join(edit.path for edit in done.changes)
+        summary = " ".join(playbooks[number].front.summary for number in done.remedies)
+        return f"{summary} Changed {files}. {checked}"
 
-    def _playbook(self, kind: FailureKind) -> Playbook:
-        for playbook in self._playbooks:
-            if playbook.applies_to(kind.tool, kind.error_class):
-                return playbook
-        raise NothingToDoError(f"no playbook applies to {kind.error_class} in {kind.tool}")
+    def _applicable(self, kind: FailureKind) -> list[Playbook]:
+        found = [p for p in self._playbooks if p.applies_to(kind.tool, kind.error_class)]
+        if not found:
+            raise NothingToDoError(f"no playbook applies to {kind.error_class} in {kind.tool}")
+        return found
+
+    def _recorded(self) -> _Calls:
+        """The failed calls of the task file; none where there is none."""
+        call = self._call("read_file", path=TASK_FILE)
+        (observed,) = yield Action("I read which calls failed.", (call,))
+        return () if observed.is_error else recorded_calls(observed.content)
 
     def _read(self, paths: Sequence[str], plan: Plan) -> _Texts:
         calls = [self._call("read_file", path=path) for path in paths]

@@ -8,6 +8,7 @@ from agent_core.sandbox import Sandbox
 from agent_core.session import Observation, ToolCall
 from agent_core.signature import error_signature
 from agent_core.toolkit.errors import ToolError
+from agent_core.toolkit.paging import page
 from agent_core.toolkit.spec import ToolSpec
 from agent_core.toolkit.workspace import Workspace
 
@@ -37,13 +38,24 @@ class Tool:
         """The observation of one call; failures are observations too."""
         context = ToolContext(workspace, sandbox, self.spec.limits)
         try:
-            content = self.code(self.spec.checked(call.arguments), context)
+            arguments = self.spec.checked(call.arguments)
+            content = self._shown(self.code(arguments, context), arguments)
         except ToolError as error:
-            return failed(call, error.code, self.spec.message(error))
+            return failed(call, error.code, self.spec.message(error, call.arguments))
         except Exception as error:  # noqa: BLE001  one call's bug must not end the session
             reason = workspace.relative(f"{type(error).__name__}: {error}")
             return failed(call, "other", f"{self.spec.name} broke: {reason}")
         return Observation(call.call_id, content)
+
+    def _shown(self, content: str, arguments: Mapping[str, Any]) -> str:
+        """The result, or the page of it that was asked for; ToolError output_limit or
+        invalid_arguments."""
+        most = int(self.spec.limits.get("output_chars", len(content)))
+        if len(content) <= most:
+            return content
+        if self.spec.paging is None:
+            raise ToolError("output_limit", case="result", chars=len(content), most=most)
+        return page(content, arguments[self.spec.paging], most, self.spec.paging)
 
 
 def failed(call: ToolCall, error_class: str, message: str) -> Observation:

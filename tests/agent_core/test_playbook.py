@@ -9,9 +9,8 @@ from agent_core.playbook import PLAYBOOKS_FOLDER, load_playbooks, parse_playbook
 def test_the_bundled_ones_load_and_say_when_they_apply() -> None:
     playbooks = load_playbooks()
     assert {p.front.name for p in playbooks} >= {"raise_limit", "actionable_error"}
-    assert [p.front.name for p in playbooks] == sorted(
-        p.stem for p in PLAYBOOKS_FOLDER.glob("*.md")
-    )
+    assert {p.front.name for p in playbooks} == {p.stem for p in PLAYBOOKS_FOLDER.glob("*.md")}
+    assert [p.front.rank for p in playbooks] == sorted(p.front.rank for p in playbooks)
     for playbook in playbooks:
         assert playbook.front.acceptance
         assert playbook.text

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from agent_core.loop import AgentResult
-from agent_core.playbook import RaiseLimit, load_playbooks, parse_playbook
+from agent_core.playbook import load_playbooks, parse_playbook
 from agent_core.playbook_policy import FailureKind, PlaybookPolicy, failure_kind
 from agent_core.policy import AgentTurn
-from agent_core.remedies import changes
+from agent_core.remedies import Case, carry_out
+from agent_core.remedies.rules import RaiseLimit
 from tests.agent_core.workbench import a_sandbox, opened
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -65,7 +66,7 @@ def test_raises_a_limit_and_leaves_the_rest_alone(copy: Path) -> None:
     result, tools = repair(copy, task_for("run_command", "timeout"))
     assert (result.status, tools) == (
         "done",
-        ["read_file", "edit_file", "run_command", "submit"],
+        ["read_file", "read_file", "edit_file", "run_command", "submit"],
     )
     raised = tomllib.loads((copy / RUN).read_text())["limits"]["timeout_seconds"]
     assert 5 <= raised <= 300
@@ -139,9 +140,10 @@ def test_a_limit_never_goes_above_the_cap(copy: Path) -> None:
     (playbook,) = (p for p in load_playbooks() if p.front.name == "raise_limit")
     remedy = playbook.front.remedy
     assert isinstance(remedy, RaiseLimit)
-    cap = remedy.limits["run_command"].cap
+    cap = remedy.limits["run_command"]["timeout"].cap
     spoil_timeout(copy, f"{cap - 1:g}")
-    (change,) = changes(remedy, "run_command", "timeout", {RUN: (copy / RUN).read_text()})
+    case = Case("run_command", "timeout")
+    ((change,), _) = carry_out([remedy], case, {RUN: (copy / RUN).read_text()})
     assert change.new_text.endswith(f"timeout_seconds = {cap:g}\n")
     assert (copy / RUN).read_text().count(change.old_text) == 1
 
@@ -164,4 +166,4 @@ def test_a_playbook_without_its_own_front_matter_is_not_used() -> None:
     playbook = parse_playbook("x.md", text)
     assert playbook.applies_to("run_command", "timeout")
     assert not playbook.applies_to("run_command", "no_match")
-    assert not playbook.applies_to("edit_file", "timeout")
+    assert not playbook.applies_to("submit", "timeout")

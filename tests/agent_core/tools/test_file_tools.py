@@ -157,6 +157,7 @@ BOUNDS = {
     ("edit_file", "max_bytes"): (10_000, 50_000_000),
     ("edit_file", "nearest_lines"): (1, 200),
     ("list_files", "max_files"): (50, 20_000),
+    ("list_files", "output_chars"): (1000, 500_000),
     ("read_file", "max_bytes"): (10_000, 50_000_000),
     ("read_file", "max_lines"): (100, 50_000),
     ("run_command", "error_lines"): (5, 1000),
@@ -168,6 +169,7 @@ BOUNDS = {
     ("run_command", "timeout_seconds"): (5, 900),
     ("search", "max_bytes"): (10_000, 50_000_000),
     ("search", "max_matches"): (10, 10_000),
+    ("search", "output_chars"): (1000, 500_000),
     ("write_file", "max_bytes"): (10_000, 50_000_000),
 }
 
