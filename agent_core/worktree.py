@@ -43,10 +43,20 @@ class Worktree:
         self.folder = folder
         self.base_commit = base_commit
 
-    def commit(self, changes: Mapping[str, bytes], message: str, branch: str, at: datetime) -> str:
+    def commit(
+        self,
+        changes: Mapping[str, bytes],
+        message: str,
+        branch: str,
+        at: datetime,
+        onto: str | None = None,
+    ) -> str:
         """Write the files, commit them and set the branch; the commit's id.
 
-        Raises TargetError where a person has committed to the branch or has it checked out.
+        With `onto` (an earlier proposal that others may have seen) the commit follows that one
+        and holds the base too, so that nothing has to be forced over it; where the files are the
+        same already, it is `onto` itself. Raises TargetError where a person has committed to the
+        branch or has it checked out.
         """
         for path, content in changes.items():
             file = self.folder / path
@@ -57,8 +67,24 @@ class Worktree:
             _run(self.folder, "add", "--", *changes)
             _run(self.folder, "commit", "-m", message, "--", *changes, env=_identity(at))
             sha = _run(self.folder, "rev-parse", "HEAD")
+            if onto is not None:
+                sha = self._following(onto, sha, message, at)
             _run(self.folder, "update-ref", f"refs/heads/{branch}", sha)
         return sha
+
+    def _following(self, earlier: str, sha: str, message: str, at: datetime) -> str:
+        """A commit of the same files as `sha` that follows `earlier`."""
+        if self._holds(self.base_commit, earlier):
+            return sha
+        has_base = self._holds(earlier, self.base_commit)
+        if has_base and not _run(self.folder, "diff", "--name-only", earlier, sha):
+            return earlier
+        parents = ["-p", earlier, *([] if has_base else ["-p", self.base_commit])]
+        tree = f"{sha}^{{tree}}"
+        return _run(self.folder, "commit-tree", tree, *parents, "-m", message, env=_identity(at))
+
+    def _holds(self, tip: str, commit: str) -> bool:
+        return bool(self.repo.is_ancestor(self.repo.commit(commit), self.repo.commit(tip)))
 
 
 @contextmanager
@@ -130,9 +156,10 @@ def check_branch(repo: Repo, branch: str) -> None:
         return
     if f"branch refs/heads/{branch}" in repo.git.worktree("list", "--porcelain").splitlines():
         raise TargetError(f"branch {branch} is checked out: switch to another one and run again")
-    theirs = next(
-        (c for c in repo.iter_commits(f"HEAD..{branch}") if c.author.email != AUTHOR_EMAIL), None
-    )
+    made_by_us = (AUTHOR_EMAIL, AUTHOR_EMAIL)
+    commits = repo.iter_commits(f"HEAD..{branch}")
+    # Who amends a commit keeps its author and becomes its committer.
+    theirs = next((c for c in commits if (c.author.email, c.committer.email) != made_by_us), None)
     if theirs is not None:
         raise TargetError(
             f"branch {branch} holds the commit {theirs.hexsha[:12]} of a person: merge it or "

@@ -2,13 +2,23 @@
 
 import difflib
 import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from agent_core.errors import ConfigError
+from agent_core.forge import ForgeSettings
+from agent_core.forge.making import check_github
+from agent_core.forge.settings import GITHUB_API, TOKEN_ENV
 
 
 class _Section(BaseModel):
@@ -20,6 +30,13 @@ def _endpoint(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not a URL such as http://127.0.0.1:8000/v1")
     return url
+
+
+def _place_below(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith(("/", "~")) or ".." in parts or ".git" in parts:
+        raise ValueError(f"{path} is no place below the repository's root")
+    return PurePosixPath(path).as_posix()
 
 
 class SourcesConfig(_Section):
@@ -107,25 +124,85 @@ class ThresholdsConfig(_Section):
     min_sessions: int | None = Field(default=None, ge=1)
     min_users: int | None = Field(default=None, ge=1)
     false_discovery_rate: float = Field(default=0.05, gt=0, lt=1)
+    """Of the breaches of one look, the share that may be false."""
+    false_alarms_per_year: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Comparisons with a false alarm that a year of daily looks may bring, of all agents."""
+    window_days: int = Field(default=7, ge=1)
+    """The last so many days of a release are held against its days before."""
     cooldown_days: int = Field(default=7, ge=0)
 
 
 class TargetConfig(_Section):
-    """The repository that patch tasks work on; without `repo` the checkout Signals runs from."""
+    """The repository that patch tasks work on; without `repo` the checkout Signals runs from.
+
+    With `patchable` it is a foreign target: any agent's prompt and tool files.
+    """
 
     repo: Path | None = None
+    patchable: list[Annotated[str, AfterValidator(_place_below)]] = []
+    """Files and folders of the repository that a patch may touch; empty: the bundled core."""
+    held_out: list[Annotated[str, AfterValidator(_place_below)]] = []
+    """Left out of the copy that the agent works on, such as expected answers of the tests."""
+    lint_command: list[str] = []
+    """Program and arguments, run in a copy of the patched tree; must end with exit code 0."""
+    test_command: list[str] = []
+    """The same for the tests."""
+    agent: str | None = None
+    """Whose sessions show the friction, by the name in the reports: `claude-code`."""
+    projects: list[str] = []
+    """Glob patterns of the project folders in its logs; empty: the repository's own place."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.patchable and (self.repo is None or self.agent is None):
+            missing = "repo" if self.repo is None else "agent"
+            raise ValueError(f"a target with patchable files needs {missing} too")
+        if not self.patchable and self.model_fields_set - {"repo", "patchable"}:
+            raise ValueError("without patchable the target is the bundled core: only repo counts")
+        return self
 
 
 class ForgeConfig(_Section):
-    """Where pull requests go."""
+    """Where pull requests go. The token is read from the environment, never from here."""
 
-    name: Literal["local"] = "local"
+    name: Literal["local", "github"] = "local"
+    repository: str | None = None
+    """`owner/name`; github needs it."""
+    base: str | None = None
+    """The branch that is to take the change; without it the repository's default branch."""
+    labels: list[str] = []
+    reviewers: list[str] = []
+    """Names of people, or `organisation/team`."""
+    draft: bool = True
+    api_url: str = GITHUB_API
+    """Of GitHub Enterprise Server: `https://HOST/api/v3`."""
+    token_env: str = TOKEN_ENV
+    """The environment variable that holds the token."""
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if self.name == "github":
+            try:
+                check_github(self.settings)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def settings(self) -> ForgeSettings:
+        """For the agent core."""
+        lists = {"labels": tuple(self.labels), "reviewers": tuple(self.reviewers)}
+        return ForgeSettings(**self.model_dump() | lists)
 
 
 class AgentConfig(_Section):
     """Who drives the bundled agent on patch tasks: a playbook (no key) or the judge's model."""
 
     policy: Literal["playbook", "model"] = "playbook"
+    context_tokens: int = Field(default=60_000, ge=4_000)
+    """The model's window, less what its answer takes; a longer conversation is made shorter."""
+    task_tokens: int | None = Field(default=None, gt=0)
+    """Tokens that one task may send and receive; it then ends with the status `budget`."""
     budget_tokens: int | None = Field(default=None, gt=0)
     """Tokens that the tasks of one `tasks run` may take together; a playbook takes none."""
     budget_minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)

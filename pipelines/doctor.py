@@ -12,6 +12,7 @@ import duckdb
 
 from agent_core.embedding import Embedder
 from agent_core.errors import SignalsError, WarehouseError
+from agent_core.forge import make_forge
 from agent_core.sandbox import find_sandbox
 from pipelines.config import Config, load_config
 from pipelines.home import Home
@@ -45,6 +46,7 @@ def examine(home: Home) -> list[Finding]:
         _git(),
         _sandbox(),
         _key(_config(home)),
+        _guarded("forge", lambda: _forge(home)),
         _disk(home),
     ]
 
@@ -125,6 +127,15 @@ def _key(config: Config) -> Finding:
     if is_on_this_machine(config.judge):
         return Finding("key", "ok", "the model's endpoint is on this machine and needs none")
     return Finding("key", "missing", f"{name} is not set: the rules judge needs none")
+
+
+def _forge(home: Home) -> str:
+    """Where pull requests go; nothing is sent. Raises ConfigError without a token."""
+    settings = _config(home).forge.settings
+    make_forge(settings, home.root, home.root)
+    if settings.name == "local":
+        return f"pull requests are files under {home.root / 'pull_requests'}"
+    return f"pull requests go to {settings.repository} on {settings.api_url}"
 
 
 def _disk(home: Home) -> Finding:

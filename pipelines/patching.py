@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import duckdb
@@ -11,13 +10,14 @@ from filelock import FileLock, Timeout
 
 from agent_core.errors import LockHeldError
 from agent_core.model_policy import ModelPolicy
-from agent_core.patching import PatchOutcome, PatchTask, Target, bundled_target, run_patch_task
+from agent_core.patching import PatchOutcome, PatchTask, Target, run_patch_task
 from agent_core.playbook_policy import PlaybookPolicy
 from agent_core.policy import Policy
 from agent_core.sandbox import find_sandbox
 from pipelines.context import Context
 from pipelines.judging import make_model, require_consent
 from pipelines.live_advice import LiveAdviser
+from pipelines.targets import configured_target
 from pipelines.tasks import IN_WORK, TaskRow, get_task, list_tasks, move_task, reopen_task
 from pipelines.warehouse import replace_rows, transaction
 
@@ -59,7 +59,7 @@ def run_tasks(
     TargetError without one, BadInputError for a task that cannot be run.
     """
     config = context.config
-    found = target or replace(bundled_target(config.target.repo), forge=config.forge.name)
+    found = target or configured_target(config)
     return {task_id: _run_alone(context, task_id, found) for task_id in task_ids}
 
 
@@ -136,7 +136,7 @@ def _record(
         "base_commit": outcome.base_commit,
         "branch": outcome.branch,
         "commit_sha": outcome.commit_sha,
-        "pr_path": None if outcome.pr_path is None else str(outcome.pr_path),
+        "pr_path": outcome.pr_path,
         "diff": outcome.diff,
     }
     replace_rows(connection, "patch_attempts", pl.DataFrame([attempt]))

@@ -72,6 +72,8 @@ class Candidate:
     calls: ReplaySet
     sandbox: Sandbox | None
     reviewer: ChatModel | None
+    lint_command: tuple[str, ...] = ()
+    """Of a foreign target; `test_command` is a whole one there too."""
 
     def changed(self, suffix: str) -> list[str]:
         """Paths that the patch leaves in the tree, by the end of their name."""

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from agent_core.gates.own_commands import check_own_command
 from agent_core.gates.result import NO_SANDBOX, Candidate, Finding
+from agent_core.gates.telling_line import telling_line
 from agent_core.sandbox import Limits, Sandbox
 
 _LIMITS = Limits(timeout_seconds=180, memory_bytes=4 << 30, output_bytes=200_000)
@@ -26,20 +27,25 @@ except SignalsError as error:
 
 
 def check_style(candidate: Candidate) -> Finding:
-    """Ruff and mypy on the changed Python files; all tools and playbooks of the core load."""
+    """Ruff and mypy on the changed Python files; all tools and playbooks of the core load.
+
+    Of a foreign target its own command.
+    """
+    if not candidate.is_core:
+        return check_own_command(candidate, "lint", candidate.lint_command)
     if candidate.sandbox is None:
         return Finding("unscored", NO_SANDBOX)
     files = candidate.changed(".py")
-    checks = [*_checks(candidate, files), *([_loading(candidate)] if candidate.is_core else [])]
+    checks = [*_checks(candidate, files), _loading(candidate)]
     for name, argv in checks:
         problem = _run(candidate, candidate.sandbox, argv)
         if problem is not None:
             return Finding("failed", f"{name}: {problem}")
-    return Finding("passed", f"{', '.join(name for name, _ in checks) or 'no code changed'}")
+    return Finding("passed", ", ".join(name for name, _ in checks))
 
 
 def _checks(candidate: Candidate, files: Sequence[str]) -> list[tuple[str, list[str]]]:
-    if not files or not candidate.is_core:
+    if not files:
         return []
     mypy_cache = str(candidate.cache / "mypy")
     concise = ["--output-format", "concise", "--no-cache"]
@@ -68,11 +74,3 @@ def _run(candidate: Candidate, sandbox: Sandbox, argv: Sequence[str]) -> str | N
     if done.exit_code == 0:
         return None
     return telling_line(f"{done.stderr}\n{done.stdout}", candidate.tree)
-
-
-def telling_line(output: str, tree: Path) -> str:
-    """The first line that names an error, with the tree's own place taken out."""
-    lines = [line.strip() for line in output.replace(f"{tree}/", "").splitlines() if line.strip()]
-    wanted = ("error", "Error", "FAILED", "would reformat", ": ")
-    telling = next((line for word in wanted for line in lines if word in line), None)
-    return (telling or (lines[-1] if lines else "it ended without a word"))[:300]

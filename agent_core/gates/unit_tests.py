@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent_core.gates.own_commands import check_own_command
 from agent_core.gates.result import NO_SANDBOX, Candidate, Finding
-from agent_core.gates.style import telling_line
+from agent_core.gates.telling_line import telling_line
 from agent_core.sandbox import Completed, Limits, Sandbox
 
 _LIMITS = Limits(timeout_seconds=600, memory_bytes=6 << 30, processes=200, output_bytes=500_000)
@@ -39,10 +40,10 @@ class TestRun:
 
 def check_unit_tests(candidate: Candidate) -> Finding:
     """Passes where no test fails that did not fail before the patch."""
+    if not candidate.is_core:
+        return check_own_command(candidate, "test", candidate.test_command)
     if candidate.sandbox is None:
         return Finding("unscored", NO_SANDBOX)
-    if not candidate.is_core:
-        return _by_exit_code(candidate, candidate.sandbox)
     with ThreadPoolExecutor(1) as pool:
         base = pool.submit(_base_run, candidate, candidate.sandbox)
         done, run = _run_core_tests(candidate, candidate.tree, candidate.sandbox)
@@ -58,14 +59,6 @@ def _judge(
     if not run.failed:
         return Finding("passed", f"{run.passed} passed")
     return _against_the_base(run, base)
-
-
-def _by_exit_code(candidate: Candidate, sandbox: Sandbox) -> Finding:
-    done = _run(candidate, candidate.tree, sandbox, candidate.test_command)
-    if done.exit_code == 0:
-        return Finding("passed", "the test command ended with 0")
-    line = telling_line(f"{done.stdout}\n{done.stderr}", candidate.tree)
-    return Finding("failed", f"exit code {done.exit_code}: {line}")
 
 
 def _against_the_base(run: TestRun, base: TestRun | None) -> Finding:

@@ -10,11 +10,12 @@ from typing import Any
 
 from agent_core.agent import Opening, open_session
 from agent_core.change import FileChange, changes_between, diff_text, write_change
-from agent_core.errors import ModelError
-from agent_core.forge import Forge, PullRequest, open_forge
+from agent_core.errors import ForgeError, ModelError
+from agent_core.forge import Forge, PullRequest, make_forge
 from agent_core.gates import Candidate, GateResult, run_gates
 from agent_core.gates.scope import allowed
 from agent_core.loop import Advise, AgentResult
+from agent_core.markdown import harmless
 from agent_core.model import ChatModel
 from agent_core.model_policy import ModelPolicy
 from agent_core.patching.description import commit_message, pull_request_text, request_text
@@ -48,12 +49,14 @@ def run_patch_task(
     States are reported as `on_state(state, reason)`: planned, patching, verifying, then proposed
     or failed. Nothing of the repository changes but the branch `signals/<task id>`, in one step
     at the end; a run that was killed leaves only folders, which the next one removes. Raises
-    TargetError and ConfigError before anything is done.
+    TargetError, ForgeError and ConfigError before anything is done.
     """
-    forge = open_forge(target.forge, home)
+    forge = make_forge(target.forge, home, target.repo)
     work = home / "work" / task.task_id
     with checkout(target.repo, work / "base") as worktree:
-        check_branch(worktree.repo, BRANCH_PREFIX + task.task_id)
+        branch = BRANCH_PREFIX + task.task_id
+        check_branch(worktree.repo, branch)
+        forge.tip(branch, worktree.base_commit)
         setting = _Setting(target, home, policy, sandbox, salt, clock, on_state, advise)
         attempt = _Attempt(task, setting, work, worktree, forge)
         try:
@@ -150,7 +153,11 @@ class _Attempt:
             advise=self.setting.advise,
         )
         # No person speaks in it: the session is an autonomous run.
-        return session.send(request_text(self.task, self.setting.target.patchable), by="system")
+        return session.send(self._request(), by="system")
+
+    def _request(self) -> str:
+        target = self.setting.target
+        return request_text(self.task, target.patchable, is_replayed=target.is_core)
 
     def _candidate(self, changes: Sequence[FileChange], calls: ReplaySet) -> Candidate:
         tree, scratch = self.work / "tree", self.work / "scratch"
@@ -163,7 +170,7 @@ class _Attempt:
         return Candidate(
             changes=tuple(changes),
             diff=diff_text(changes),
-            description=request_text(self.task, self.setting.target.patchable),
+            description=self._request(),
             patchable=self.setting.target.patchable,
             base_commit=self.worktree.base_commit,
             base=self.worktree.folder,
@@ -171,6 +178,7 @@ class _Attempt:
             scratch=scratch,
             cache=self.setting.home / "cache" / "gates",
             test_command=self.setting.target.test_command,
+            lint_command=self.setting.target.lint_command,
             is_core=self.setting.target.is_core,
             calls=calls,
             sandbox=self.setting.sandbox,
@@ -190,15 +198,34 @@ class _Attempt:
         return replace(outcome, diff=candidate.diff, gate_results=gates)
 
     def _proposed(self, outcome: PatchOutcome, changes: Sequence[FileChange]) -> PatchOutcome:
+        """With a branch and a pull request; `failed` with both reasons where a forge fails."""
+        branch = BRANCH_PREFIX + self.task.task_id
+        try:
+            # Looked at again: the work may have taken long enough for a person to do something.
+            onto = self.forge.tip(branch, self.worktree.base_commit)
+            outcome = self._committed(outcome, changes, onto)
+            return self._published(outcome, changes)
+        except ForgeError as error:
+            reason = f"the patch passed, the pull request could not be opened: {error}"
+            return replace(outcome, status="failed", reason=reason)
+
+    def _committed(
+        self, outcome: PatchOutcome, changes: Sequence[FileChange], onto: str | None
+    ) -> PatchOutcome:
         branch = BRANCH_PREFIX + self.task.task_id
         contents = {change.path: change.after for change in changes if change.after is not None}
-        message = commit_message(self.task)
-        sha = self.worktree.commit(contents, message, branch, self.setting.clock())
-        reason = f"branch {branch} waits for a person"
-        outcome = replace(outcome, branch=branch, commit_sha=sha, reason=reason)
+        message, now = commit_message(self.task), self.setting.clock()
+        sha = self.worktree.commit(contents, message, branch, now, onto)
+        return replace(outcome, branch=branch, commit_sha=sha)
+
+    def _published(self, outcome: PatchOutcome, changes: Sequence[FileChange]) -> PatchOutcome:
         text = pull_request_text(self.task, outcome, changes)
-        request = PullRequest(self.task.task_id, self.task.title, branch, sha, text)
-        return replace(outcome, pr_path=self.forge.publish(request))
+        branch, sha = str(outcome.branch), str(outcome.commit_sha)
+        title = harmless(self.task.title)
+        request = PullRequest(self.task.task_id, title, branch, sha, text, outcome.diff)
+        published = self.forge.publish(request)
+        reason = "; ".join([f"branch {branch} waits for a person", *published.notes])
+        return replace(outcome, reason=reason, pr_path=published.url)
 
     def _ended(self, status: Status, reason: str, session_id: str) -> PatchOutcome:
         sandbox = self.setting.sandbox

@@ -1,9 +1,10 @@
 """What is patched: a git repository, the files a patch may touch, the commands that check it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent_core.errors import TargetError
+from agent_core.forge import ForgeSettings
 from agent_core.release import PATCHABLE
 
 CORE_TESTS = (
@@ -24,10 +25,15 @@ class Target:
     held_out: tuple[str, ...] = CORE_HELD_OUT
     """Left out of the copy that the agent works on."""
     test_command: tuple[str, ...] = CORE_TESTS
-    """Arguments of this Python, run in the patched tree."""
+    """Of the core, arguments of this Python; of another target, a program and its arguments.
+
+    Run in the patched tree; empty where a foreign target names none.
+    """
+    lint_command: tuple[str, ...] = ()
+    """Of a foreign target, a program and its arguments."""
     is_core: bool = True
     """The bundled core: its style is checked, its calls replayed, its scenarios run."""
-    forge: str = "local"
+    forge: ForgeSettings = field(default_factory=ForgeSettings)
 
 
 def bundled_target(repo: Path | None = None) -> Target:

@@ -12,9 +12,11 @@ TASK_FILE = ".signals/task.json"
 
 `{"task": {…fields of PatchTask}, "patchable": [folder, …],
   "failed_calls": [{"session_id", "number", "tool", "arguments", "error_class", "message"}, …],
-  "served_calls": [{"session_id", "number", "tool", "arguments"}, …]}`
+  "served_calls": [{"session_id", "number", "tool", "arguments"}, …],
+  "earlier": [{…fields of Lesson}, …]}`
 
-The calls are the visible half of the core's own records; at most a dozen of each kind.
+The calls are the visible half of the core's own records; at most a dozen of each kind. `earlier`
+is what was tried for tasks like this one and how that ended.
 """
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")

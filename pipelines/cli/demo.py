@@ -34,10 +34,11 @@ def demo(
     print(f"\nDashboard: {program} --home {_near(given.demo_home.root)} dashboard")
 
 
-def _show_proposal(task_id: str, pull_request: Path | None, reason: str) -> None:
+def _show_proposal(task_id: str, pull_request: str | None, reason: str) -> None:
     print(f"\n{'─' * 78}\n{task_id}: {reason}\n")
     if pull_request is not None:
-        print(f"{_near(pull_request)}\n\n{pull_request.read_text(encoding='utf-8')}")
+        path = Path(pull_request)  # the demo's forge is the local one
+        print(f"{_near(path)}\n\n{path.read_text(encoding='utf-8')}")
 
 
 def _near(path: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent_core.errors import ConfigError, TargetError
+from agent_core.forge import ForgeSettings
 from agent_core.gates.scenario_worker import ScriptedPolicy
 from agent_core.patching import PatchOutcome, PatchTask, Target, bundled_target, run_patch_task
 from agent_core.playbook_policy import PlaybookPolicy
@@ -18,7 +19,7 @@ from agent_core.policy import Policy
 from agent_core.sandbox import Sandbox
 
 _TASK = PatchTask("task-1", "Agents guess instead of reading", "correction")
-_TESTS = ("-c", "import app; assert 'Be' in open('CLAUDE.md').read()")
+_TESTS = ("python", "-c", "import app; assert 'Be' in open('CLAUDE.md').read()")
 _QUOTED = "In /home/ann/notes.md the user wrote: my password is zebra-quokka-7781."
 _RULE = {"path": "CLAUDE.md", "old_text": "- Be quick.", "new_text": "- Be exact.\n- Be quick."}
 
@@ -70,7 +71,7 @@ def test_a_patch_that_passes_waits_as_a_pull_request(attempt: Attempt, sandbox: 
     outcome = attempt.run([("edit_file", _RULE)], sandbox)
     assert [(gate.gate, gate.status) for gate in outcome.gate_results] == [
         ("scope", "passed"),
-        ("style", "passed"),
+        ("style", "unscored"),
         ("unit tests", "passed"),
         ("replay", "unscored"),
         ("scenarios", "unscored"),
@@ -85,8 +86,8 @@ def test_a_patch_that_passes_waits_as_a_pull_request(attempt: Attempt, sandbox: 
     assert outcome.base_commit == attempt.git("rev-parse", "main")
     assert attempt.git("show", "signals/task-1:CLAUDE.md").endswith("- Be exact.\n- Be quick.")
     assert attempt.git("status", "--porcelain", "--branch") == "## main\n M app.py"
-    assert outcome.pr_path == attempt.home / "pull_requests" / "task-1.md"
-    assert "+- Be exact." in outcome.pr_path.read_text()
+    assert outcome.pr_path == str(attempt.home / "pull_requests" / "task-1.md")
+    assert "+- Be exact." in Path(outcome.pr_path).read_text()
     log = json.loads((attempt.home / "sessions" / f"{outcome.session_id}.json").read_text())
     assert log["steps"][0]["message"].startswith("Repair the agent: Agents guess")
     assert list((attempt.home / "work" / "task-1").iterdir()) == []
@@ -99,8 +100,8 @@ def test_a_second_attempt_takes_the_place_of_the_first(attempt: Attempt, sandbox
     assert attempt.git("branch", "--format=%(refname:short)").split() == ["main", "signals/task-1"]
     assert attempt.git("rev-list", "--count", "main..signals/task-1") == "1"
     assert second.pr_path is not None
-    assert "+- Be right." in second.pr_path.read_text()
-    assert list((attempt.home / "pull_requests").iterdir()) == [second.pr_path]
+    assert "+- Be right." in Path(second.pr_path).read_text()
+    assert list((attempt.home / "pull_requests").iterdir()) == [Path(second.pr_path)]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_the_playbooks_own_words_are_the_reason(attempt: Attempt) -> None:
 def test_without_a_sandbox_there_is_a_patch_and_a_reason(attempt: Attempt) -> None:
     outcome = attempt.run([("edit_file", _RULE)], None)
     assert outcome.status == "unscored"
-    assert outcome.reason.startswith("style: no sandbox works on this machine")
+    assert outcome.reason.startswith("unit tests: no sandbox works on this machine")
     assert "+- Be exact." in outcome.diff
     assert (outcome.branch, outcome.sandbox) == (None, None)
 
@@ -176,7 +177,7 @@ def test_the_agent_sees_neither_git_nor_what_is_held_out(attempt: Attempt) -> No
 
 def test_what_cannot_begin_says_so(attempt: Attempt, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='forge "hub"'):
-        attempt.run([], None, forge="hub")
+        attempt.run([], None, forge=ForgeSettings("hub"))
     with pytest.raises(TargetError, match="is no git repository"):
         bundled_target(tmp_path)
     assert attempt.states == []

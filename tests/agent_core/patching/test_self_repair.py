@@ -121,7 +121,7 @@ def test_a_planted_defect_is_repaired(
     }, outcome.gate_results
     assert outcome.status == "proposed"
     assert outcome.pr_path is not None
-    assert f"- `agent_core/tools/{tool}.toml`: {change}" in outcome.pr_path.read_text()
+    assert f"- `agent_core/tools/{tool}.toml`: {change}" in Path(outcome.pr_path).read_text()
     changed = _git(patient, "diff", "--name-only", f"main...signals/task-{tool}")
     assert set(changed) <= {f"agent_core/tools/{tool}.toml", "agent_core/prompts/system.md"}
 

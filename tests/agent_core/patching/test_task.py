@@ -97,8 +97,7 @@ def test_the_pull_request_tells_everything() -> None:
     text = pull_request_text(_TASK, outcome, [change])
     headings = [line[3:] for line in text.splitlines() if line.startswith("## ")]
     assert headings == [
-        *("Evidence", "Suspected cause", "Change", "Gates", "Risk", "Expected effect", "Diff")
+        *("Evidence", "Suspected cause", "Change", "Gates", "Risk", "Expected effect")
     ]
-    assert "| replay | unscored | evidence purged: 2 sessions / gone | 1.2 |" in text
-    assert "- The gate replay could not tell: evidence purged: 2 sessions | gone." in text
-    assert "````diff\n+```\n+limit = 60\n````\n" in text
+    assert "| replay | unscored | evidence purged: 2 sessions \\| gone | 1.2 |" in text
+    assert "- The gate replay could not tell: evidence purged: 2 sessions \\| gone." in text
