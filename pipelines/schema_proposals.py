@@ -14,8 +14,9 @@ from facets.schema import first_problem
 
 _COLUMNS = (
     "proposal_id, kind, target, name, definition, parts, prototype, facet, cluster_id, support, "
-    "sessions, users, stability, evidence, status, created_at, decided_at"
+    "sessions, users, stability, evidence, status, created_at, decided_at, found_at"
 )
+_FOUND_AT = "SELECT run_id, max(ended_at) AS found_at FROM runs GROUP BY run_id"
 
 
 class StoredProposal(NamedTuple):
@@ -26,12 +27,14 @@ class StoredProposal(NamedTuple):
     """open, accepted or rejected."""
     created_at: datetime
     decided_at: datetime | None
+    found_at: datetime | None
+    """When the last run that found it ended; None where none has."""
 
 
 def stored_proposals(connection: duckdb.DuckDBPyConnection) -> list[StoredProposal]:
     """All proposals: the open ones first, the widest of them first."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM schema_proposals "
+        f"SELECT {_COLUMNS} FROM schema_proposals LEFT JOIN ({_FOUND_AT}) USING (run_id) "
         "ORDER BY status = 'open' DESC, sessions DESC, proposal_id"
     ).fetchall()
     return [_stored(row) for row in rows]
@@ -66,7 +69,8 @@ def set_status(
 
 def _stored(row: tuple[Any, ...]) -> StoredProposal:
     (proposal_id, kind, target, name, definition, parts, prototype, facet, cluster_id, support,
-     sessions, users, stability, evidence, status, created_at, decided_at) = row  # fmt: skip
+     sessions, users, stability, evidence, status, created_at, decided_at,
+     found_at) = row  # fmt: skip
     proposal = Proposal(
         proposal_id=proposal_id,
         kind=kind,
@@ -83,7 +87,7 @@ def _stored(row: tuple[Any, ...]) -> StoredProposal:
         stability=stability,
         evidence=_evidence(evidence),
     )
-    return StoredProposal(proposal, status, created_at, decided_at)
+    return StoredProposal(proposal, status, created_at, decided_at, found_at)
 
 
 def _prototype(proposal_id: str, document: str | None) -> Prototype | None:

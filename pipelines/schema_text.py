@@ -38,10 +38,7 @@ def schema_lines(schema: FacetSchema) -> Iterator[str]:
 def proposal_lines(stored: StoredProposal, in_force: Collection[str]) -> Iterator[str]:
     """A proposal with its evidence; `in_force` are those that the current schema has taken in."""
     proposal = stored.proposal
-    decided = f" on {stored.decided_at:%Y-%m-%d}" if stored.decided_at else ""
-    undone = stored.status == "accepted" and proposal.proposal_id not in in_force
-    state = f"{stored.status}{decided}{', rolled back since' if undone else ''}"
-    yield f"{proposal.proposal_id}  {state}: {_what(proposal)}"
+    yield f"{proposal.proposal_id}  {_state(stored, in_force)}: {_what(proposal)}"
     if proposal.definition:
         yield f"    {proposal.definition}"
     yield f"    {figures_in_words(proposal)}"
@@ -49,6 +46,15 @@ def proposal_lines(stored: StoredProposal, in_force: Collection[str]) -> Iterato
         yield f"    terms: {', '.join(map(str, terms))}"
     for example in list(proposal.evidence.get("examples", ()))[:_EXAMPLES]:
         yield f"    such as: {example}"
+
+
+def _state(stored: StoredProposal, in_force: Collection[str]) -> str:
+    """An open one that later runs do not find again stays: the day tells."""
+    if stored.status == "open":
+        return f"open, found last on {stored.found_at:%Y-%m-%d}" if stored.found_at else "open"
+    decided = f" on {stored.decided_at:%Y-%m-%d}" if stored.decided_at else ""
+    undone = stored.status == "accepted" and stored.proposal.proposal_id not in in_force
+    return f"{stored.status}{decided}{', rolled back since' if undone else ''}"
 
 
 def decided_lines(decided: Decided) -> Iterator[str]:

@@ -196,6 +196,7 @@ def _row(stored: "StoredProposal", in_force: frozenset[str]) -> dict[str, Any]:
         "in_force": proposal.proposal_id in in_force,
         "created_at": stored.created_at,
         "decided_at": stored.decided_at,
+        "found_at": stored.found_at,
     }
 
 

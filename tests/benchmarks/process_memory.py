@@ -2,10 +2,13 @@
 
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _EVERY_SECONDS = 0.05
+_REST = 20
+"""Times as long as a look took nothing is looked at: the kernel walks all pages for it."""
 _PROC = Path("/proc")
 
 
@@ -20,8 +23,9 @@ def peak_memory(process: subprocess.Popen[str]) -> Callable[[], float | None]:
     def watch() -> None:
         nonlocal peak
         while process.poll() is None:
+            begun = time.perf_counter()
             peak = max(peak, sum(map(_megabytes, _family(process.pid))))
-            stopped.wait(_EVERY_SECONDS)
+            stopped.wait(max(_EVERY_SECONDS, _REST * (time.perf_counter() - begun)))
 
     stopped = threading.Event()
     watcher = threading.Thread(target=watch, daemon=True)

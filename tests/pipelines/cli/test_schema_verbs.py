@@ -4,9 +4,12 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from facets.proposal import Proposal
@@ -100,6 +103,18 @@ def test_a_proposal_is_shown_with_its_evidence(signals: Signals) -> None:
     assert lines[:2] == ["p1  open: a new type of friction, goal_drift", "    The goal moved."]
     assert re.search(r"9 .*7 sessions.* 2 users.*0\.91.*gain 0\.211", lines[2])
     assert lines[3:6] == ["    terms: goal, moved", "    such as: a", "    such as: b"]
+
+
+def test_an_open_proposal_says_when_it_was_found_last(signals: Signals, tmp_path: Path) -> None:
+    with closing(duckdb.connect(next(tmp_path.rglob("signals.duckdb")))) as connection:
+        connection.execute("UPDATE schema_proposals SET run_id = 'found' WHERE proposal_id = 'p1'")
+        for run, day in (("found", 3), ("later", 9)):
+            connection.execute(
+                "INSERT INTO runs VALUES ($1, 'clusters', $2, $2, 'done', '{}')",
+                [run, datetime(2026, 3, day, tzinfo=UTC)],
+            )
+    _, out, _ = signals("schema", "proposals")
+    assert "p1  open, found last on 2026-03-03: a new type of friction, goal_drift" in out
 
 
 def test_accept_says_what_it_changes_and_a_second_time_that_it_did(signals: Signals) -> None:
