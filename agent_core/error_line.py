@@ -106,6 +106,21 @@ def telling_line(text: str) -> str:
     return lines[0] if lines else ""
 
 
+def doubt(line: str) -> int | None:
+    """How little a line on its own tells of a failure: 0 names its cause, 1 what failed, 2 perhaps.
+
+    None: it tells of none. The rules that need the lines around it are left out.
+    """
+    bare = _bare(line)
+    if not bare or _PASSED.match(bare) or _LISTING.match(bare):
+        return None
+    if _EXCEPTION.match(bare) or _COMPILER.match(bare):
+        return 0
+    if _TEST.match(bare) or _PLAIN.match(bare) or _TRACEBACK in bare:
+        return 1
+    return 2 if _VAGUE.search(bare) and not _SUMMARY.match(bare) else None
+
+
 def _excerpt(text: str) -> str:
     if len(text) <= _HEAD_CHARS + _TAIL_CHARS:
         return text

@@ -11,15 +11,15 @@ from agent_core.recorder import Recorder
 from agent_core.session import Observation, Step, ToolCall
 from agent_core.session_log import SessionLog
 from agent_core.toolkit import Toolbox
-from agent_core.toolkit.tool import failed
 
-Status = Literal["done", "gave_up", "step_limit", "interrupted"]
+Status = Literal["done", "gave_up", "asked", "step_limit", "budget", "interrupted"]
 
 Advise = Callable[[Step], str | None]
 """Is shown each step of a session in canonical form; may answer with advice for the agent."""
 
 DEFAULT_MAX_STEPS = 60
 _STOPPED = "Stopped after {steps} steps without an end."
+_NOBODY = "The task is not clear, and nobody can be asked: {question}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class AgentResult:
     status: Status
     session_id: str
     text: str
-    """What the agent said at the end: its claim, or why it gave up."""
+    """What the agent said at the end: its claim, its question, or why it gave up."""
     steps: int
     """Actions taken in this turn."""
     plan: Plan
@@ -58,17 +58,23 @@ class AgentSession:
         self._watch = watch
         self._advise = advise
         self._max_steps = max_steps
+        self._awaits_answer = False
         self.state = AgentState((), DEFAULT_PLAN, toolbox)
 
     def send(self, text: str, *, by: Literal["user", "system"] = "user") -> AgentResult:
         """One turn, worked on to its end; a ModelError is logged and raised.
 
-        `by` is "system" where a program gives the task: no person then speaks in the session.
+        `by` is "system" where a program gives the task: no person then speaks in the session, and
+        nobody can be asked. The answer to a question goes on with the plan at hand.
         """
         (self._log.user if by == "user" else self._log.system)(text)
         self.state = replace(
-            self.state, turns=(*self.state.turns, UserTurn(text)), plan=DEFAULT_PLAN
+            self.state,
+            turns=(*self.state.turns, UserTurn(text)),
+            plan=self.state.plan if self._awaits_answer else DEFAULT_PLAN,
+            has_person=by == "user",
         )
+        self._awaits_answer = False
         self._take_advice(Step(self._log.last_ref, by, text, is_person=by == "user"))
         try:
             return self._work()
@@ -81,21 +87,31 @@ class AgentSession:
     def _work(self) -> AgentResult:
         for step in range(1, self._max_steps + 1):
             action = self._policy.next_action(self.state)
+            self._take_compaction(action)
+            if action.ending == "budget":
+                return self._stopped("budget", action.text, step - 1)
             observations = tuple(self._observe(action))
             self._remember(action, observations)
             if ending := _ending(action, observations):
-                return self._result(ending, _last_words(action), step)
+                return self._ended(ending, _last_words(action), step)
             if self._watch is not None and self._watch(self.state):
                 return self._interrupted(step)
-        text = _STOPPED.format(steps=self._max_steps)
-        self._log.event("step_limit", text)
-        return self._result("step_limit", text, self._max_steps)
+        return self._stopped("step_limit", _STOPPED.format(steps=self._max_steps), self._max_steps)
+
+    def _take_compaction(self, action: Action) -> None:
+        """Go on from the shorter conversation that the action was decided from."""
+        if action.compaction is None:
+            return
+        self.state = replace(self.state, turns=action.compaction.turns)
+        note = action.compaction.note
+        self._log.event("compaction", note)
+        self._take_advice(Step(self._log.last_ref, "system", note, event="compaction"))
 
     def _observe(self, action: Action) -> Iterator[Observation]:
         for call in action.tool_calls:
-            unreadable = (action.unreadable or {}).get(call.call_id)
-            if unreadable is not None:
-                yield failed(call, "invalid_arguments", unreadable)
+            settled = action.settled.get(call.call_id)
+            if settled is not None:
+                yield settled
             elif self._recorder is None:
                 yield self.state.toolbox.execute(call)
             else:
@@ -129,6 +145,16 @@ class AgentSession:
             *before, last = self.state.turns
             self.state = replace(self.state, turns=(*before, replace(last, note=note)))
 
+    def _ended(self, ending: Status, text: str, steps: int) -> AgentResult:
+        if ending == "asked" and not self.state.has_person:
+            return self._result("gave_up", _NOBODY.format(question=text), steps)
+        self._awaits_answer = ending == "asked"
+        return self._result(ending, text, steps)
+
+    def _stopped(self, status: Status, text: str, steps: int) -> AgentResult:
+        self._log.event(status, text)
+        return self._result(status, text, steps)
+
     def _interrupted(self, step: int) -> AgentResult:
         self._log.event("interrupt", "[interrupted by the user]")
         self._take_advice(Step(self._log.last_ref, "user", event="interrupt"))
@@ -139,7 +165,7 @@ class AgentSession:
 
 
 def _ending(action: Action, observations: tuple[Observation, ...]) -> Status | None:
-    if not action.tool_calls:
+    if not action.tool_calls or action.ending == "asked":
         return action.ending
     submitted = _submission(action)
     results = {observation.call_id: observation for observation in observations}
@@ -154,6 +180,6 @@ def _submission(action: Action) -> ToolCall | None:
 
 def _last_words(action: Action) -> str:
     submitted = _submission(action)
-    if submitted is None:
+    if submitted is None or action.ending == "asked":
         return action.text
     return str(submitted.arguments.get("summary", action.text))

@@ -4,19 +4,29 @@ Secrets are redacted in what is sent; the tools themselves see the files as they
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-from agent_core.model import CallRequest, ChatMessage, ChatModel, ModelReply
-from agent_core.plan import show
-from agent_core.policy import Action, AgentState, AgentTurn, UserTurn
+from agent_core.compaction import compact, estimated_tokens
+from agent_core.controls import Control, control, controls
+from agent_core.model import CallRequest, ChatMessage, ChatModel, ModelReply, ToolSchema
+from agent_core.plan import Plan, show
+from agent_core.playbook import Playbook, load_playbooks
+from agent_core.playbook_policy import failure_kind
+from agent_core.policy import Action, AgentState, AgentTurn, Compaction, Ending, UserTurn
 from agent_core.redaction import redact_secrets, redact_values
-from agent_core.session import ToolCall
+from agent_core.session import Observation, ToolCall
+from agent_core.toolkit.tool import failed
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
-DEFAULT_CONTEXT_CHARS = 240_000
-_KEPT_WHOLE = 6
+DEFAULT_CONTEXT_TOKENS = 60_000
+_FULL, _COMPACTED = 0.8, 0.5
+"""Of the window: what starts a compaction, and what is left after it; the gap keeps the next calls
+the same from their beginning, which endpoints cache."""
+_MOST_SCALE = 4.0
 _CUT_OFF = frozenset({"length", "content_filter"})
 _NOTED_TURNS = 6
 _NOTES = """
@@ -24,22 +34,48 @@ _NOTES = """
 From a program that looks on, not from the person. Follow it where it fits:
 {notes}
 """
-_LEFT_OUT = "[{count} characters of an earlier result left out; call the tool again if needed]"
+_TEMPLATE = """
+## Playbook
+The plan is this playbook's. Revise it where what you observe calls for another:
+{text}
+"""
+_SPENT = "Stopped: {spent} tokens are spent, and the next call would exceed the budget of {budget}."
+_TOO_LONG = "The conversation is too long for a window of {window} tokens, also when shortened."
+_NO_JSON = "invalid argument: the arguments are no JSON object; send one"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLimits:
+    """How many tokens one call may hold, and all calls of a task together."""
+
+    context: int = DEFAULT_CONTEXT_TOKENS
+    """The model's window, less what its answer takes."""
+    budget: int | None = None
+    """Sent and received; None: no limit."""
+
+
+class _Request(NamedTuple):
+    messages: list[ChatMessage]
+    tools: Sequence[ToolSchema]
 
 
 class ModelPolicy:
-    """Asks a chat model; old tool results are left out when the context grows too long."""
+    """Asks a chat model; a conversation that outgrows the window is made shorter first."""
 
     def __init__(
         self,
         model: ChatModel,
         *,
         prompts: Path = PROMPTS_FOLDER,
-        context_chars: int = DEFAULT_CONTEXT_CHARS,
+        limits: TokenLimits | None = None,
+        playbooks: Sequence[Playbook] | None = None,
     ) -> None:
+        """`playbooks` None: those that are packaged; one that fits the task gives its plan."""
         self._model = model
         self._system = (prompts / "system.md").read_text(encoding="utf-8")
-        self._context_chars = context_chars
+        self._limits = limits or TokenLimits()
+        self._playbooks = load_playbooks() if playbooks is None else tuple(playbooks)
+        self._scale = 1.0
 
     @property
     def name(self) -> str:
@@ -52,26 +88,129 @@ class ModelPolicy:
         return self._model
 
     def next_action(self, state: AgentState) -> Action:
-        """One call of the model; raises what the model raises."""
-        system = f"{self._system}\n## Plan\n{_redacted(show(state.plan))}\n{_notes(state)}"
-        messages = compacted([*_conversation(state)], self._context_chars)
-        opening = ChatMessage("system", system)
-        reply = self._model([opening, *messages], tools=state.toolbox.schemas())
-        return _action(reply, self._model.name)
+        """One call of the model, unless the budget forbids it; raises what the model raises."""
+        playbook = self._playbook(state)
+        plan = _template(state, playbook)
+        state = replace(state, plan=plan or state.plan)
+        state, compaction = self._compacted(state, playbook)
+        request = self._request(state, playbook)
+        needed = self._estimate(request)
+        if needed > self._limits.context:
+            text = _TOO_LONG.format(window=self._limits.context)
+            return Action(text, ending="gave_up", compaction=compaction)
+        if ended := self._over_budget(state, needed):
+            return replace(ended, compaction=compaction)
+        reply = self._model(request.messages, tools=request.tools)
+        action = self._action(reply, state)
+        spent = self._spent(reply, request)
+        return replace(action, plan=action.plan or plan, spent_tokens=spent, compaction=compaction)
+
+    def _playbook(self, state: AgentState) -> Playbook | None:
+        """The one for the failure that a task names, the newest such task first."""
+        tasks = [turn.text for turn in reversed(state.turns) if isinstance(turn, UserTurn)]
+        kind = next(filter(None, map(failure_kind, tasks)), None)
+        if kind is None:
+            return None
+        fitting = (p for p in self._playbooks if p.applies_to(kind.tool, kind.error_class))
+        return next(fitting, None)
+
+    def _compacted(
+        self, state: AgentState, playbook: Playbook | None
+    ) -> tuple[AgentState, Compaction | None]:
+        """The state whose conversation has room in the window, where it can be made so."""
+        needed = self._estimate(self._request(state, playbook))
+        if needed <= self._limits.context * _FULL:
+            return state, None
+        around = self._estimate(self._request(replace(state, turns=()), playbook))
+        room = (self._limits.context * _COMPACTED - around) / self._scale
+        compaction = compact(state.turns, room)
+        if compaction is None:
+            return state, None
+        return replace(state, turns=compaction.turns), compaction
+
+    def _request(self, state: AgentState, playbook: Playbook | None) -> _Request:
+        shown = _TEMPLATE.format(text=playbook.text) if playbook else ""
+        plan = f"\n## Plan\n{_redacted(show(state.plan))}\n"
+        system = f"{self._system}{plan}{shown}{_notes(state)}"
+        tools = (*state.toolbox.schemas(), *controls(has_person=state.has_person))
+        return _Request([ChatMessage("system", system), *_conversation(state)], tools)
+
+    def _estimate(self, request: _Request) -> int:
+        """Tokens that a request will be counted for, by what the last one was."""
+        return round(_bare_estimate(request) * self._scale)
+
+    def _over_budget(self, state: AgentState, needed: int) -> Action | None:
+        budget, spent = self._limits.budget, spent_tokens(state)
+        if budget is None or spent + needed <= budget:
+            return None
+        return Action(_SPENT.format(spent=spent, budget=budget), ending="budget")
+
+    def _spent(self, reply: ModelReply, request: _Request) -> int:
+        """What the call counts for; the endpoint's figures set the scale of later estimates."""
+        estimate = _bare_estimate(request)
+        sent = reply.tokens.input or round(estimate * self._scale)
+        if reply.tokens.input:
+            scale = reply.tokens.input / max(1, estimate)
+            self._scale = min(max(scale, 1 / _MOST_SCALE), _MOST_SCALE)
+        said = reply.text + "".join(call.arguments for call in reply.tool_calls)
+        return sent * (1 + reply.lost_tries) + (reply.tokens.output or estimated_tokens(said))
+
+    def _action(self, reply: ModelReply, state: AgentState) -> Action:
+        parsed = [(request, request.parsed()) for request in reply.tool_calls]
+        calls = tuple(ToolCall(r.call_id, r.name, arguments or {}) for r, arguments in parsed)
+        settled = {
+            call.call_id: failed(call, "invalid_arguments", _NO_JSON)
+            for call, (_, arguments) in zip(calls, parsed, strict=True)
+            if arguments is None
+        }
+        own = _own(calls, settled, has_person=state.has_person)
+        question = next((one.question for one in own.values() if one.question), "")
+        return Action(
+            text=reply.text or reply.refusal or question,
+            tool_calls=calls,
+            ending=_ending(reply, question),
+            plan=next((one.plan for one in own.values() if one.plan), None),
+            model=self._model.name,
+            tokens=reply.tokens,
+            settled=settled | {call_id: one.observation for call_id, one in own.items()},
+        )
 
 
-def compacted(messages: list[ChatMessage], most_chars: int) -> list[ChatMessage]:
-    """The messages with the oldest tool results left out until they fit; the last stay whole."""
-    excess = sum(len(message.content) for message in messages) - most_chars
-    kept = list(messages)
-    for position, message in enumerate(messages[:-_KEPT_WHOLE]):
-        if excess <= 0:
-            break
-        note = _LEFT_OUT.format(count=len(message.content))
-        if message.role == "tool" and len(message.content) > len(note):
-            kept[position] = ChatMessage("tool", note, call_id=message.call_id)
-            excess -= len(message.content) - len(note)
-    return kept
+def spent_tokens(state: AgentState) -> int:
+    """Tokens that the calls of a session count for in a budget."""
+    return sum(t.action.spent_tokens for t in state.turns if isinstance(t, AgentTurn))
+
+
+def _own(
+    calls: Sequence[ToolCall], settled: dict[str, Observation], *, has_person: bool
+) -> dict[str, Control]:
+    """The calls to the loop itself, by their ids."""
+    found = {
+        call.call_id: control(call, has_person=has_person)
+        for call in calls
+        if call.call_id not in settled
+    }
+    return {call_id: one for call_id, one in found.items() if one is not None}
+
+
+def _ending(reply: ModelReply, question: str) -> Ending:
+    if question:
+        return "asked"
+    return "gave_up" if reply.refusal or reply.finish_reason in _CUT_OFF else "done"
+
+
+def _template(state: AgentState, playbook: Playbook | None) -> Plan | None:
+    """The playbook's plan, at the beginning of its task."""
+    last = state.turns[-1] if state.turns else None
+    is_new = isinstance(last, UserTurn) and failure_kind(last.text) is not None
+    return playbook.plan() if playbook and is_new else None
+
+
+def _bare_estimate(request: _Request) -> int:
+    texts = [message.content for message in request.messages]
+    texts += [call.arguments for message in request.messages for call in message.tool_calls]
+    texts += [f"{one.description}{json.dumps(dict(one.parameters))}" for one in request.tools]
+    return sum(map(estimated_tokens, texts)) + 8 * len(texts)
 
 
 def _notes(state: AgentState) -> str:
@@ -101,19 +240,3 @@ def _agent_turn(turn: AgentTurn) -> Iterator[ChatMessage]:
 @lru_cache(maxsize=256)  # the conversation is sent again with each call
 def _redacted(text: str) -> str:
     return redact_secrets(text)
-
-
-def _action(reply: ModelReply, model: str) -> Action:
-    parsed = [(request, request.parsed()) for request in reply.tool_calls]
-    return Action(
-        text=reply.text or reply.refusal or "",
-        tool_calls=tuple(ToolCall(r.call_id, r.name, arguments or {}) for r, arguments in parsed),
-        ending="gave_up" if reply.refusal or reply.finish_reason in _CUT_OFF else "done",
-        model=model,
-        tokens=reply.tokens,
-        unreadable={
-            request.call_id: "invalid argument: the arguments are no JSON object; send one"
-            for request, arguments in parsed
-            if arguments is None
-        },
-    )

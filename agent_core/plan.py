@@ -18,7 +18,8 @@ class Subtask:
     """Something to do; a call that serves by one of `tools` does it."""
 
     text: str
-    tools: frozenset[str]
+    tools: frozenset[str] = frozenset()
+    """Empty: no call does it by itself; who made the plan says when it is done."""
     status: Status = "open"
 
 
@@ -61,7 +62,9 @@ def _served(plan: Plan, call: ToolCall) -> Plan:
     plan = tuple(s for s in plan if s.status != "failed" or call.name not in s.tools)
     if call.name in CHANGING:
         plan = tuple(
-            replace(s, status="open") if s.status == "done" and s.tools <= CHECKING else s
+            replace(s, status="open")
+            if s.status == "done" and s.tools and s.tools <= CHECKING
+            else s
             for s in plan
         )
     position = next(

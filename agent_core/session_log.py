@@ -1,8 +1,8 @@
 """The session log of the agent core: one ATIF v1.8 document a session, whole after every step.
 
 What ATIF lacks is under `extra`: `is_error, error_class, error_signature` of a result, `event` of
-a step (interrupt, api_error, step_limit, advice), `plan` where it changed, and `release, user,
-project` at the root.
+a step (interrupt, api_error, compaction, step_limit, budget, advice), `plan` where it changed,
+`ending` of an agent's step that asks the user, and `release, user, project` at the root.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,8 +89,8 @@ class SessionLog:
                 for call in action.tool_calls
             ]
             fields["observation"] = {"results": [_result(one) for one in observations]}
-        if plan is not None:
-            fields["extra"] = {"plan": [{"text": s.text, "status": s.status} for s in plan]}
+        if extra := _extra(action, plan):
+            fields["extra"] = extra
         self._append("agent", action.text, **fields)
 
     def _append(self, source: str, message: str, **fields: Any) -> None:
@@ -114,6 +114,15 @@ def _root(header: LogHeader) -> dict[str, Any]:
         "agent": agent,
         "extra": {k: v for k, v in (known | header.extra).items() if v is not None},
     }
+
+
+def _extra(action: Action, plan: Plan | None) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if plan is not None:
+        extra["plan"] = [{"text": s.text, "status": s.status} for s in plan]
+    if action.ending == "asked":
+        extra["ending"] = "asked"
+    return extra
 
 
 def _result(observation: Observation) -> dict[str, Any]:

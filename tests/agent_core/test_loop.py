@@ -4,13 +4,14 @@ import hashlib
 import json
 import stat
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from agent_core.errors import ModelError
 from agent_core.model import CallRequest, ModelReply
 from agent_core.model_policy import ModelPolicy
-from agent_core.policy import AgentState, AgentTurn
+from agent_core.policy import Action, AgentState, AgentTurn
 from agent_core.recorder import MAX_FILE_BYTES
 from tests.agent_core.workbench import RELEASE, ScriptedModel, calls, opened, says
 
@@ -191,6 +192,29 @@ def test_how_a_turn_ends(
     workspace: Path, home: Path, reply: ModelReply, status: str, text: str
 ) -> None:
     result = opened(workspace, home, ModelPolicy(ScriptedModel(reply))).send("go")
+    assert (result.status, result.text) == (status, text)
+
+
+class _Asks:
+    """A policy that knows nothing of who gave the task."""
+
+    name = "asks"
+
+    def next_action(self, state: AgentState) -> Action:
+        return Action("Which of the two?", ending="asked")
+
+
+@pytest.mark.parametrize(
+    ("by", "status", "text"),
+    [
+        ("user", "asked", "Which of the two?"),
+        ("system", "gave_up", "The task is not clear, and nobody can be asked: Which of the two?"),
+    ],
+)
+def test_a_question_needs_a_person(
+    workspace: Path, home: Path, by: Literal["user", "system"], status: str, text: str
+) -> None:
+    result = opened(workspace, home, _Asks()).send("go", by=by)
     assert (result.status, result.text) == (status, text)
 
 
