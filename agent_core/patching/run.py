@@ -1,12 +1,10 @@
 """Carries a patch task from a breach to a pull request that waits for a person."""
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from agent_core.agent import Opening, open_session
 from agent_core.change import FileChange, changes_between, diff_text, write_change
@@ -14,6 +12,7 @@ from agent_core.errors import ForgeError, ModelError
 from agent_core.forge import Forge, PullRequest, make_forge
 from agent_core.gates import Candidate, GateResult, run_gates
 from agent_core.gates.scope import allowed
+from agent_core.knowledge import Lesson
 from agent_core.loop import Advise, AgentResult
 from agent_core.markdown import harmless
 from agent_core.model import ChatModel
@@ -21,10 +20,12 @@ from agent_core.model_policy import ModelPolicy
 from agent_core.patching.description import commit_message, pull_request_text, request_text
 from agent_core.patching.outcome import PatchOutcome, Status
 from agent_core.patching.target import Target
-from agent_core.patching.task import TASK_FILE, PatchTask
+from agent_core.patching.task import PatchTask
+from agent_core.patching.task_file import write_task_file
 from agent_core.playbook_policy import PlaybookPolicy
 from agent_core.policy import Policy
-from agent_core.replay_records import RecordedCall, ReplaySet, Selection, select_calls
+from agent_core.prompt_rule_policy import PromptRulePolicy
+from agent_core.replay_records import ReplaySet, Selection, select_calls
 from agent_core.sandbox import Sandbox
 from agent_core.worktree import BRANCH_PREFIX, Worktree, check_branch, checkout, copy_tree
 
@@ -43,12 +44,14 @@ def run_patch_task(
     clock: Clock,
     on_state: OnState,
     advise: Advise | None = None,
+    lessons: Sequence[Lesson] = (),
 ) -> PatchOutcome:
     """One attempt: a copy for the agent, its patch, the gates, a commit, a pull request.
 
     States are reported as `on_state(state, reason)`: planned, patching, verifying, then proposed
     or failed. Nothing of the repository changes but the branch `signals/<task id>`, in one step
-    at the end; a run that was killed leaves only folders, which the next one removes. Raises
+    at the end; a run that was killed leaves only folders, which the next one removes. `lessons`
+    of earlier tasks reach the agent as data in its task file. Raises
     TargetError, ForgeError and ConfigError before anything is done.
     """
     forge = make_forge(target.forge, home, target.repo)
@@ -57,7 +60,8 @@ def run_patch_task(
         branch = BRANCH_PREFIX + task.task_id
         check_branch(worktree.repo, branch)
         forge.tip(branch, worktree.base_commit)
-        setting = _Setting(target, home, policy, sandbox, salt, clock, on_state, advise)
+        driver = _fitting(policy, target)
+        setting = _Setting(target, home, driver, sandbox, salt, clock, on_state, advise, lessons)
         attempt = _Attempt(task, setting, work, worktree, forge)
         try:
             outcome = attempt.outcome()
@@ -77,6 +81,7 @@ class _Setting:
     clock: Clock
     on_state: OnState
     advise: Advise | None
+    lessons: Sequence[Lesson]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class _Attempt:
         The playbook policy fills templates of ours from the names of the task.
         """
         ending = f"the agent ended with {result.status}"
-        if isinstance(self.setting.policy, PlaybookPolicy) and result.text:
+        if isinstance(self.setting.policy, PlaybookPolicy | PromptRulePolicy) and result.text:
             return f"{ending}: {' '.join(result.text.split())[:300]}"
         return ending if changes else f"{ending}, nothing was changed"
 
@@ -131,15 +136,8 @@ class _Attempt:
     def _export(self, calls: ReplaySet) -> Path:
         export = self.work / "export"
         copy_tree(self.worktree.folder, export, self.setting.target.held_out)
-        file = export / TASK_FILE
-        file.parent.mkdir(parents=True, exist_ok=True)
-        content = {
-            "task": self.task.to_dict(),
-            "patchable": list(self.setting.target.patchable),
-            "failed_calls": [_failed(call) for call in calls.visible.failed],
-            "served_calls": [_described(call) for call in calls.visible.served],
-        }
-        file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        setting = self.setting
+        write_task_file(export, self.task, setting.target, calls.visible, setting.lessons)
         return export
 
     def _let_the_agent_work(self, export: Path, session_id: str) -> AgentResult:
@@ -156,8 +154,10 @@ class _Attempt:
         return session.send(self._request(), by="system")
 
     def _request(self) -> str:
-        target = self.setting.target
-        return request_text(self.task, target.patchable, is_replayed=target.is_core)
+        target, has_earlier = self.setting.target, bool(self.setting.lessons)
+        return request_text(
+            self.task, target.patchable, is_replayed=target.is_core, has_earlier=has_earlier
+        )
 
     def _candidate(self, changes: Sequence[FileChange], calls: ReplaySet) -> Candidate:
         tree, scratch = self.work / "tree", self.work / "scratch"
@@ -244,6 +244,12 @@ class _Attempt:
         )
 
 
+def _fitting(policy: Policy, target: Target) -> Policy:
+    """The playbooks are about the bundled core's tools; another target has remedies of its own."""
+    is_playbook = isinstance(policy, PlaybookPolicy)
+    return PromptRulePolicy() if is_playbook and not target.is_core else policy
+
+
 def _why(gate: GateResult) -> str:
     """A failed gate's own reason may quote the patch or a model: it stays with the gate."""
     if gate.status == "failed":
@@ -253,16 +259,3 @@ def _why(gate: GateResult) -> str:
 
 def _reviewer(policy: Policy) -> ChatModel | None:
     return policy.model if isinstance(policy, ModelPolicy) else None
-
-
-def _described(call: RecordedCall) -> dict[str, Any]:
-    return {
-        "session_id": call.session_id,
-        "number": call.number,
-        "tool": call.tool,
-        "arguments": dict(call.arguments),
-    }
-
-
-def _failed(call: RecordedCall) -> dict[str, Any]:
-    return _described(call) | {"error_class": call.error_class, "message": call.content}

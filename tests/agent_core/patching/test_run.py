@@ -13,6 +13,7 @@ import pytest
 from agent_core.errors import ConfigError, TargetError
 from agent_core.forge import ForgeSettings
 from agent_core.gates.scenario_worker import ScriptedPolicy
+from agent_core.knowledge import Lesson
 from agent_core.patching import PatchOutcome, PatchTask, Target, bundled_target, run_patch_task
 from agent_core.playbook_policy import PlaybookPolicy
 from agent_core.policy import Policy
@@ -42,6 +43,7 @@ class Attempt:
         return self.driven_by(ScriptedPolicy(script), sandbox, **target)
 
     def driven_by(self, policy: Policy, sandbox: Sandbox | None, **target: Any) -> PatchOutcome:
+        lessons = target.pop("lessons", ())
         settings = {"patchable": ("CLAUDE.md",), "test_command": _TESTS} | target
         return run_patch_task(
             _TASK,
@@ -52,6 +54,7 @@ class Attempt:
             salt=b"salt",
             clock=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
             on_state=lambda state, reason: self.states.append(state),
+            lessons=lessons,
         )
 
     def git(self, *command: str) -> str:
@@ -137,13 +140,34 @@ def test_a_patch_that_fails_leaves_no_branch(
     assert attempt.git("worktree", "list").count("\n") == 0
 
 
+def test_without_a_model_a_foreign_prompt_gets_a_rule(attempt: Attempt, sandbox: Sandbox) -> None:
+    outcome = attempt.driven_by(PlaybookPolicy(), sandbox)
+    assert outcome.status == "proposed", outcome.reason
+    rule = "- When the user corrects the work, go through the whole request again"
+    added = [
+        line for line in outcome.diff.splitlines() if line.startswith("+") and line[1:2] != "+"
+    ]
+    assert added[:-1] == ["+", "+## Understanding"]
+    assert added[-1].startswith(f"+{rule}")
+
+
 def test_the_playbooks_own_words_are_the_reason(attempt: Attempt) -> None:
-    outcome = attempt.driven_by(PlaybookPolicy(), None)
+    outcome = attempt.driven_by(PlaybookPolicy(), None, patchable=("app.py",))
     assert (outcome.status, outcome.reason) == (
         "failed",
         "the agent ended with gave_up: "
-        "Nothing was changed: the task names no tool and error class.",
+        "Nothing was changed: no Markdown file is among those that may be changed.",
     )
+
+
+def test_lessons_reach_the_agent_as_data(attempt: Attempt) -> None:
+    lesson = Lesson("task-0", "Edit fails", "correction", None, None, "CLAUDE.md", "rejected", "no")
+    outcome = attempt.run([("read_file", {"path": ".signals/task.json"})], None, lessons=(lesson,))
+    log = json.loads((attempt.home / "sessions" / f"{outcome.session_id}.json").read_text())
+    assert "Its `earlier` says what was tried" in log["steps"][0]["message"]
+    read = json.dumps(log["steps"])
+    assert '\\"earlier\\": [' in read
+    assert '\\"outcome\\": \\"rejected\\"' in read
 
 
 def test_without_a_sandbox_there_is_a_patch_and_a_reason(attempt: Attempt) -> None:
