@@ -202,9 +202,11 @@ def _replayed(line: Mapping[str, object], root: Path) -> Replayed:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
+    """The results; none where the file is not what a worker writes."""
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _counts(verdicts: Sequence[Verdict]) -> dict[Verdict, int]:

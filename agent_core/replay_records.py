@@ -167,11 +167,24 @@ def _split(
 ) -> tuple[tuple[RecordedCall, ...], tuple[RecordedCall, ...]]:
     """Held-out and visible half, in turns by a hash, so that even two calls give one to each.
 
-    A single call is withheld: a patch could be made to fit it.
+    A single call is withheld: a patch could be made to fit it. So the same call made twice is in
+    one half only, unless there is no other.
     """
-    ordered = sorted(calls, key=_position)
-    return tuple(ordered[0::2][:MOST_CALLS]), tuple(ordered[1::2][:MOST_CALLS])
+    halves: tuple[list[RecordedCall], list[RecordedCall]] = ([], [])
+    groups: dict[str, list[RecordedCall]] = {}
+    for call in sorted(calls, key=_position):
+        groups.setdefault(_what_was_asked(call), []).append(call)
+    if len(groups) == 1:
+        (alike,) = groups.values()
+        groups = {str(number): [call] for number, call in enumerate(alike)}
+    for number, key in enumerate(groups):
+        halves[number % 2].extend(groups[key])
+    return tuple(halves[0][:MOST_CALLS]), tuple(halves[1][:MOST_CALLS])
 
 
 def _position(call: RecordedCall) -> str:
     return hashlib.sha256(f"{call.session_id}\0{call.number}".encode()).hexdigest()
+
+
+def _what_was_asked(call: RecordedCall) -> str:
+    return json.dumps([call.tool, call.arguments], sort_keys=True, default=str)

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Literal
 
 from agent_core.plan import CHANGING, READING
@@ -12,6 +14,9 @@ Verdict = Literal["serves", "fails_actionably", "same", "fails", "differs"]
 
 # The arguments whose text must be in a file after a call that serves, under all their names.
 _WRITTEN = frozenset({"new_text", "new_string", "content", "text"})
+_REPLACED = frozenset({"old_text", "old_string"})
+_LIKE = 0.8
+_KEPT_SHARE = 0.5
 _SHORTEST_NAMED = 3
 _LONGEST_NAMED = 60
 _VARIABLE = (
@@ -55,14 +60,17 @@ def judge_failed(
 def judge_unchanged(before: Replayed, now: Replayed) -> Verdict:
     """A call that must give what it gave: `same` or `differs`.
 
-    Of a failure only that it fails, how, and what it leaves behind counts, not its wording.
+    Of a failure only that it fails, how, and what it leaves behind counts, not its wording, so long
+    as it says at least half as much.
     """
     if (before.is_error, before.error_class) != (now.is_error, now.error_class):
         return "differs"
     if before.files != now.files:
         return "differs"
-    is_same = before.is_error or normalised(before.content) == normalised(now.content)
-    return "same" if is_same else "differs"
+    old, new = normalised(before.content), normalised(now.content)
+    if before.is_error:
+        return "same" if len(new) >= _KEPT_SHARE * len(old) else "differs"
+    return "same" if old == new else "differs"
 
 
 def is_actionable(call: RecordedCall, message: str, names: ToolNames) -> bool:
@@ -77,14 +85,67 @@ def is_actionable(call: RecordedCall, message: str, names: ToolNames) -> bool:
 
 
 def _has_done_something(call: RecordedCall, met: Mapping[str, str], now: Replayed) -> bool:
-    changed = [text for path, text in now.files.items() if met.get(path) != text]
     if call.tool in CHANGING:
-        written = [str(v) for n, v in call.arguments.items() if n in _WRITTEN and v]
-        return bool(changed) and all(any(w in text for text in changed) for w in written)
+        return _has_changed(call, met, now)
     if call.tool in READING:
-        shown = {line.strip() for text in met.values() for line in text.splitlines()} | set(met)
-        return any(len(s) >= _SHORTEST_NAMED and s in now.content for s in shown)
+        return _has_shown(call, met, now.content)
     return True
+
+
+def _has_changed(call: RecordedCall, met: Mapping[str, str], now: Replayed) -> bool:
+    changed = [path for path, text in now.files.items() if met.get(path) != text]
+    written = [str(v) for n, v in call.arguments.items() if n in _WRITTEN and v]
+    if not changed or not all(any(w in now.files[path] for path in changed) for w in written):
+        return False
+    old = next((str(v) for n, v in call.arguments.items() if n in _REPLACED and v), None)
+    if old is None or not written or set(met) - set(now.files):
+        return set(met) <= set(now.files)
+    return all(
+        _is_the_edit(met.get(path, ""), now.files[path], old, written[0]) for path in changed
+    )
+
+
+def _is_the_edit(before: str, after: str, old: str, new: str) -> bool:
+    """Whether `new` stands where something like `old` stood and nothing else changed.
+
+    Where the text occurs several times, any place of it may be the one that was edited.
+    """
+    for found in re.finditer(re.escape(new), after):
+        head, tail = after[: found.start()], after[found.end() :]
+        fits = before.startswith(head) and before.endswith(tail)
+        if fits and len(head) + len(tail) <= len(before):
+            return _are_alike(before[len(head) : len(before) - len(tail)], old)
+    return after.count(new) > 1 and "".join(old.split()) not in "".join(after.split())
+
+
+def _are_alike(left: str, right: str) -> bool:
+    words, others = " ".join(left.split()), " ".join(right.split())
+    return SequenceMatcher(a=words, b=others, autojunk=False).ratio() >= _LIKE
+
+
+def _has_shown(call: RecordedCall, met: Mapping[str, str], content: str) -> bool:
+    """Whether it shows what was asked for: lines of the file that is meant, or that match."""
+    values = [str(value) for value in call.arguments.values()]
+    if call.tool == "search":
+        # A place such as "." would match every line.
+        patterns = [v for v in values if v != "." and not any(p.startswith(v) for p in met)]
+        shown = {line.strip() for text in met.values() for line in text.splitlines()}
+        wanted = {line for line in shown if any(_matches(value, line) for value in patterns)}
+    elif call.tool == "read_file":
+        names = {value.strip().rpartition("/")[2].lower() for value in values}
+        texts = [t for path, t in met.items() if path.rpartition("/")[2].lower() in names]
+        wanted = {line.strip() for text in texts for line in text.splitlines()}
+    else:
+        wanted = set(met)
+    return any(len(line) >= _SHORTEST_NAMED and line in content for line in wanted)
+
+
+def _matches(pattern: str, line: str) -> bool:
+    if pattern.lower() in line.lower():
+        return True
+    with suppress(re.error):
+        return re.search(pattern, line, re.IGNORECASE) is not None
+    return False
 
 
 def named_values(call: RecordedCall) -> set[str]:

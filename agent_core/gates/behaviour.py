@@ -35,6 +35,10 @@ class ScriptedCall(BaseModel):
     """The error class; None: it must serve."""
     says: tuple[str, ...] = ()
     """Texts that the observation must hold."""
+    never_says: tuple[str, ...] = ()
+    """Texts that it must not hold."""
+    says_at_most: int | None = None
+    """Its length in characters."""
 
 
 class Scenario(BaseModel):
@@ -43,10 +47,15 @@ class Scenario(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     request: str
-    files: Mapping[str, str]
+    ending: str = "done"
+    """How the agent ends its turn."""
+    limits: dict[str, dict[str, float]] = {}
+    """Tool → limits that hold here, so that nobody waits for a time-out."""
+    files: dict[str, str]
     actions: tuple[ScriptedCall, ...]
-    expected: Mapping[str, str]
-    """Files afterwards, whole."""
+    expected: dict[str, str]
+    """Files afterwards, whole, byte by byte; those it does not name are as they were, and no other
+    is there."""
 
 
 def check_scenarios(candidate: Candidate) -> Finding:
@@ -62,6 +71,10 @@ def check_scenarios(candidate: Candidate) -> Finding:
             for tree in (candidate.base, candidate.tree)
         ]
         before, after = (run.result() for run in runs)
+    broken = {key: scenarios[key] for key in before if before[key] is None and after[key]}
+    if broken:
+        # On a busy machine a command may be late once; what is broken is so twice.
+        after |= run_scenarios(broken, candidate.tree, candidate.scratch, candidate.sandbox)
     return _compare(before, after)
 
 
@@ -80,12 +93,20 @@ def run_scenarios(
     """Scenario → None where it held, else what did not. Raises SandboxError."""
     with tempfile.TemporaryDirectory(prefix="scenarios-", dir=scratch) as name:
         folder = Path(name).resolve()
-        roots = [folder / f"workspace-{number}" for number in range(len(scenarios))]
+        # Folders of their own, so that a file beside a workspace shows.
+        roots = [folder / f"{number}" / "project" for number in range(len(scenarios))]
         jobs = []
         for scenario, root in zip(scenarios.values(), roots, strict=True):
             _write(scenario.files, root)
             actions = [action.model_dump() for action in scenario.actions]
-            jobs.append({"root": str(root), "request": scenario.request, "actions": actions})
+            jobs.append(
+                {
+                    "root": str(root),
+                    "request": scenario.request,
+                    "limits": scenario.limits,
+                    "actions": actions,
+                }
+            )
         results = run_worker(Path(scenario_worker.__file__), tree, jobs, folder, sandbox)
         results += [{"status": "lost", "observations": []}] * (len(jobs) - len(results))
         return {
@@ -96,7 +117,7 @@ def run_scenarios(
 
 def problem(scenario: Scenario, result: Mapping[str, Any], root: Path) -> str | None:
     """The first thing that is not as the scenario says; None where all is."""
-    if result["status"] != "done":
+    if result["status"] != scenario.ending:
         return f"the agent ended with {result['status']}"
     seen = list(result["observations"])
     for action in scenario.actions:
@@ -106,11 +127,7 @@ def problem(scenario: Scenario, result: Mapping[str, Any], root: Path) -> str | 
             return f"{action.tool} was not called"
         if line := _mismatch(action, seen.pop(0)):
             return line
-    for path, text in scenario.expected.items():
-        file = root / path
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
-            return f"{path} is not as expected"
-    return None
+    return _left(scenario, root)
 
 
 def _mismatch(action: ScriptedCall, seen: Mapping[str, Any]) -> str | None:
@@ -118,8 +135,30 @@ def _mismatch(action: ScriptedCall, seen: Mapping[str, Any]) -> str | None:
         return (
             f"{action.tool}: {seen['error_class'] or 'served'}, not {action.fails_with or 'served'}"
         )
-    missing = [text for text in action.says if text not in seen["content"]]
-    return f"{action.tool} does not say {missing[0]!r}" if missing else None
+    if missing := [text for text in action.says if text not in seen["content"]]:
+        return f"{action.tool} does not say {missing[0]!r}"
+    if wrong := [text for text in action.never_says if text in seen["content"]]:
+        return f"{action.tool} says {wrong[0]!r}"
+    if action.says_at_most is not None and len(seen["content"]) > action.says_at_most:
+        return f"{action.tool} says more than {action.says_at_most} characters"
+    return None
+
+
+def _left(scenario: Scenario, root: Path) -> str | None:
+    if [path.name for path in root.parent.iterdir()] != [root.name]:
+        return "something was written beside the workspace"
+    wanted = {path: text.encode() for path, text in (scenario.files | scenario.expected).items()}
+    found = {
+        path.relative_to(root).as_posix(): path
+        for path in root.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+    for path in sorted(wanted.keys() | found.keys()):
+        file = found.get(path)
+        is_plain = file is not None and file.is_file() and not file.is_symlink()
+        if file is None or not is_plain or file.read_bytes() != wanted.get(path):
+            return f"{path} is not as expected"
+    return None
 
 
 def _compare(
@@ -145,8 +184,8 @@ def _held(results: Mapping[tuple[str, str], str | None], half: str) -> str:
 
 
 def _write(files: Mapping[str, str], root: Path) -> None:
-    root.mkdir()
+    root.mkdir(parents=True)
     for path, text in files.items():
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(text.encode())

@@ -15,6 +15,7 @@ GateStatus = Literal["passed", "failed", "unscored"]
 
 EVIDENCE_PURGED = "evidence purged"
 FOREIGN = "foreign target"
+NO_MODEL = "no model"
 NO_SANDBOX = "no sandbox works on this machine; `signals doctor` names the remedy"
 
 
@@ -43,8 +44,7 @@ class GateResult:
         none.
         """
         if self.status == "unscored":
-            is_known = self.reason.startswith((EVIDENCE_PURGED, FOREIGN))
-            return self.gate != "self-review" and not is_known
+            return not self.reason.startswith((EVIDENCE_PURGED, FOREIGN, NO_MODEL))
         return self.status == "failed"
 
 

@@ -1,15 +1,20 @@
 """Runs scenarios with the whole agent of the tree on PYTHONPATH; runs in a sandbox.
 
 `python -P scenario_worker.py TREE JOBS RESULTS`: JOBS is a JSON list of `{"root", "request",
-"actions": [{"tool", "arguments", "only_after_error"}]}`, RESULTS gets one JSON line a scenario:
+"limits": {tool: {limit: value}}, "actions": [{"tool", "arguments", "only_after_error"}]}`, RESULTS
+gets one JSON line a scenario:
 `{"status", "observations": [{"tool", "is_error", "error_class", "content"}]}`.
-It is started by its path, from the package that runs the gates: a patch does not reach it.
+It is started by its path, from the package that runs the gates: a patch does not reach it. Nor do
+the commands: the jobs are gone and the results not there yet while they run.
 """
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +22,10 @@ import agent_core
 from agent_core.loop import AgentSession
 from agent_core.policy import Action, AgentState, AgentTurn
 from agent_core.sandbox.inherited import Inherited
+from agent_core.sandbox.seclusion import seclude
 from agent_core.session import Observation, ToolCall
 from agent_core.session_log import LogHeader, SessionLog
-from agent_core.toolkit import Toolbox, Workspace, load_tools
+from agent_core.toolkit import Tool, Toolbox, Workspace, load_tools
 
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -29,14 +35,20 @@ def main(tree: Path, jobs: Path, results: Path) -> None:
     loaded = Path(str(agent_core.__file__)).resolve()
     if not loaded.is_relative_to(tree.resolve()):
         sys.exit(f"wrong code: agent_core is {loaded}, not the tree under test")
-    with results.open("w", encoding="utf-8") as lines:
-        for number, job in enumerate(json.loads(jobs.read_text(encoding="utf-8"))):
-            lines.write(json.dumps(_run(tree, job, results.parent, number)) + "\n")
-            lines.flush()
+    seclude()
+    wanted = json.loads(jobs.read_text(encoding="utf-8"))
+    jobs.unlink()
+    run = partial(_run, tree, results.parent)
+    with ThreadPoolExecutor(4) as pool:  # most of the time goes into waiting for time-outs
+        done = list(pool.map(run, enumerate(wanted)))
+    results.unlink(missing_ok=True)
+    with results.open("x", encoding="utf-8") as file:
+        file.writelines(json.dumps(one) + "\n" for one in done)
 
 
-def _run(tree: Path, job: Mapping[str, Any], scratch: Path, number: int) -> dict[str, Any]:
-    tools = load_tools(tree / "agent_core" / "tools")
+def _run(tree: Path, scratch: Path, numbered: tuple[int, Mapping[str, Any]]) -> dict[str, Any]:
+    number, job = numbered
+    tools = _limited(load_tools(tree / "agent_core" / "tools"), job["limits"])
     header = LogHeader(f"scenario-{number}", "0")
     session = AgentSession(
         policy=ScriptedPolicy(job["actions"]),
@@ -51,6 +63,19 @@ def _run(tree: Path, job: Mapping[str, Any], scratch: Path, number: int) -> dict
         for call, observed in zip(turn.action.tool_calls, turn.observations, strict=True)
     ]
     return {"status": status, "observations": seen}
+
+
+def _limited(
+    tools: Mapping[str, Tool], limits: Mapping[str, Mapping[str, float]]
+) -> dict[str, Tool]:
+    """The tools with some of their limits set, where they have them."""
+    limited = dict(tools)
+    for name, values in limits.items():
+        tool = tools[name]
+        known = {key: value for key, value in values.items() if key in tool.spec.limits}
+        spec = tool.spec.model_copy(update={"limits": {**tool.spec.limits, **known}})
+        limited[name] = replace(tool, spec=spec)
+    return limited
 
 
 class ScriptedPolicy:

@@ -1,5 +1,6 @@
 """Scope and protected paths: what a patch may touch, and what may not vanish from it."""
 
+import re
 from collections.abc import Iterator
 
 from agent_core.change import FileChange
@@ -7,10 +8,14 @@ from agent_core.gates.code_rules import code_problems
 from agent_core.gates.result import Candidate, Finding
 from agent_core.gates.spec_rules import spec_problems
 from agent_core.gates.special_cases import special_cases
+from agent_core.gates.text_rules import any_text_problems, text_problems
 
 MOST_FILES = 12
 MOST_BYTES = 200_000
 _SUFFIXES = (".py", ".toml", ".md")
+_TOOLS = "agent_core/tools"
+# No space, quote or line end: the path stands in a diff, a table and a command line.
+_PATH = re.compile(r"[\w./+@-]+", re.ASCII)
 _KEPT_SHARE = 0.5
 _PROBLEMS_SHOWN = 4
 
@@ -37,17 +42,20 @@ def _problems(candidate: Candidate) -> Iterator[str]:
         yield "the patch changes nothing"
     if len(candidate.changes) > MOST_FILES:
         yield f"the patch changes {len(candidate.changes)} files, more than {MOST_FILES}"
+    tools = frozenset(path.stem for path in (candidate.base / _TOOLS).glob("*.toml"))
     for change in candidate.changes:
         if not allowed(change.path, candidate.patchable):
             yield f"{change.path} is out of bounds"
             continue
         yield from _file_problems(change)
         if candidate.is_core:
-            yield from _core_problems(change)
+            yield from _core_problems(change, tools)
     yield from special_cases(candidate.changes, candidate.calls)
 
 
 def _file_problems(change: FileChange) -> Iterator[str]:
+    if not _PATH.fullmatch(change.path) or "/." in f"/{change.path}":
+        yield f"{change.path!r} is no name for a file"
     if change.after is None:
         yield f"{change.path} is deleted"
         return
@@ -59,14 +67,22 @@ def _file_problems(change: FileChange) -> Iterator[str]:
         yield f"{change.path} is no text"
     if len(change.after) < _KEPT_SHARE * len(change.before or b""):
         yield f"{change.path} loses more than half of its text"
+    yield from any_text_problems(change)
 
 
-def _core_problems(change: FileChange) -> Iterator[str]:
+def _core_problems(change: FileChange, tools: frozenset[str]) -> Iterator[str]:
+    folder, _, name = change.path.rpartition("/")
     if not change.path.endswith(_SUFFIXES):
         yield f"{change.path} is neither code nor a spec, a prompt or a playbook"
+    elif (folder == _TOOLS) == change.path.endswith(".md"):
+        yield f"{change.path} lies where nothing of its kind belongs"
+    if folder == _TOOLS and (change.before is None or name == "__init__.py"):
+        yield f"{change.path} is none of the tools there are: a patch repairs, a person adds"
     if change.after is None:
         return
     if change.path.endswith(".py"):
         yield from code_problems(change)
-    elif change.path.endswith(".toml"):
+        return
+    yield from text_problems(change, tools)
+    if change.path.endswith(".toml"):
         yield from spec_problems(change)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from agent_core.errors import ModelError
-from agent_core.gates.result import Candidate, Finding
+from agent_core.gates.result import NO_MODEL, Candidate, Finding
 from agent_core.model import ChatMessage, ResponseSchema
 from agent_core.redaction import redact_values
 
@@ -27,9 +27,10 @@ _SCHEMA = ResponseSchema(
 def review(candidate: Candidate) -> Finding:
     """The model's verdict on task and diff; what it cannot answer is `unscored`."""
     if candidate.reviewer is None:
-        return Finding("unscored", "no model")
+        return Finding("unscored", NO_MODEL)
     if len(candidate.diff) > _MOST_CHARS:
-        return Finding("unscored", f"the diff is longer than {_MOST_CHARS} characters")
+        # Else a patch could grow until nobody looks at it.
+        return Finding("failed", f"the diff is longer than {_MOST_CHARS} characters")
     data = json.dumps(redact_values({"task": candidate.description, "diff": candidate.diff}))
     messages = [ChatMessage("system", _PROMPT.read_text("utf-8")), ChatMessage("user", data)]
     try:

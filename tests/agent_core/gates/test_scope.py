@@ -106,13 +106,13 @@ def _file(path: str, before: str | None, after: str | None) -> FileChange:
         _spec("rare_limit = 10", "rare_limit = 90"),
         _spec('"timed out after {seconds} s"', '"timed out after {seconds} s: run less"'),
         _spec('cmd = "command"', 'cmd = "command"\nline = "command"'),
-        _spec('required = ["command"]', "required = []"),
+        _spec('description = "The command."', 'description = "The command line, for sh."'),
         _code("return done.stdout", "return done.stdout.strip()"),
         _code("from agent_core", "import re\nfrom agent_core"),
         _file("agent_core/prompts/system.md", "# You work\n", "# You work\n- Be exact.\n"),
     ],
     ids=[
-        *("higher limit", "unknown limit", "better message", "new alias", "fewer required"),
+        *("higher limit", "unknown limit", "better message", "new alias", "clearer argument"),
         *("code", "harmless import", "prompt"),
     ],
 )
@@ -144,7 +144,9 @@ def test_honest_repairs_pass(change: FileChange) -> None:
         (_file("agent_core/tools/run.py", _CODE, None), "agent_core/tools/run.py is deleted"),
         (
             _file("agent_core/tools/conftest.ini", None, "[pytest]\n"),
-            "agent_core/tools/conftest.ini is neither code nor a spec, a prompt or a playbook",
+            "agent_core/tools/conftest.ini is neither code nor a spec, a prompt or a playbook; "
+            "agent_core/tools/conftest.ini is none of the tools there are: a patch repairs, "
+            "a person adds",
         ),
         (
             _file("agent_core/prompts/system.md", "# Rules\n" * 9, "# Rules\n"),
@@ -194,7 +196,7 @@ def test_honest_repairs_pass(change: FileChange) -> None:
         (
             _code(
                 "    return done.stdout",
-                "    try:\n        return x\n    except Exception:\n        pass",
+                "    try:\n        return x\n    except Exception:\n        raise",
             ),
             "run.py newly catches Exception",
         ),
@@ -207,9 +209,7 @@ def test_honest_repairs_pass(change: FileChange) -> None:
             "run.py newly imports agent_core.gates",
         ),
         (
-            _code(
-                "    done =", '    if "SIGNALS_SANDBOX" in os.environ:\n        pass\n    done ='
-            ),
+            _code("    done =", '    if "CI" in os.environ:\n        pass\n    done ='),
             "run.py newly uses environ",
         ),
         (_code("    done =", '    eval("1")\n    done ='), "run.py newly uses eval"),
