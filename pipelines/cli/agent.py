@@ -1,13 +1,15 @@
 """The verb `agent`: the bundled core at work on a task of yours."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent_core.errors import BadInputError
-from pipelines.cli.options import ask_consent, options
+from pipelines.cli.options import ask_consent, options, printable
+from pipelines.progress import end_progress
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +23,10 @@ def agent(
     repo: Annotated[Path, typer.Option(help="The folder to work in.")] = Path(),
     yes: Annotated[bool, typer.Option("--yes", help="Agree to send text to the model.")] = False,
 ) -> None:
-    """Work on a task with the configured model; the session is logged in the home."""
+    """Work on a task with the configured model; the session is logged in the home.
+
+    Where the task is not clear the agent asks: at a terminal you answer there.
+    """
     from agent_core.model import shown_url
     from pipelines.agent_task import work_on
 
@@ -33,7 +38,8 @@ def agent(
     endpoint = shown_url(config.base_url)
     ask_consent(f"the task and files of {repo}", endpoint, yes=yes or config.consent)
     os.umask(given.umask)  # the agent makes files in a repository of the user's
-    result = work_on(prepared, task, repo.resolve())
+    can_answer = sys.stdin.isatty() and not given.json_output
+    result = work_on(prepared, task, repo.resolve(), _answer if can_answer else None)
     given.print(
         {"status": result.status, "session_id": result.session_id, "text": result.text},
         lambda: (
@@ -43,3 +49,12 @@ def agent(
     )
     if result.status != "done":
         raise typer.Exit(1)
+
+
+def _answer(question: str) -> str:
+    """What the person at the terminal says; an empty line ends the work."""
+    end_progress()
+    said: str = typer.prompt(
+        f"{printable(question)}\n\nYour answer (empty: stop)", default="", show_default=False
+    )
+    return said.strip()

@@ -60,12 +60,17 @@ class Options:
         if self.json_output:
             print(json.dumps(result, default=str, ensure_ascii=False))
         else:
-            print(_CONTROL.sub("", text() if text else _counts(result)))
+            print(printable(text() if text else _counts(result)))
 
     def say(self, line: str) -> None:
         """A line for people before the result; beside it where that is for machines."""
         end_progress()
         print(line, file=sys.stderr if self.json_output else sys.stdout, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text without what could steer a terminal."""
+    return _CONTROL.sub("", text)
 
 
 def options(context: typer.Context) -> Options:
