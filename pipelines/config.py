@@ -138,7 +138,7 @@ class TargetConfig(_Section):
     With `patchable` it is a foreign target: any agent's prompt and tool files.
     """
 
-    repo: Path | None = None
+    repo: Annotated[Path, AfterValidator(Path.expanduser)] | None = None
     patchable: list[Annotated[str, AfterValidator(_place_below)]] = []
     """Files and folders of the repository that a patch may touch; empty: the bundled core."""
     held_out: list[Annotated[str, AfterValidator(_place_below)]] = []

@@ -17,6 +17,7 @@ from pipelines.stages.exclusion import names_excluded
 from pipelines.stages.model_replies import drop_old_replies
 from pipelines.stages.ownership import mark_copied_steps
 from pipelines.stages.step_order import order_steps
+from pipelines.target_release import set_target_releases, target_releases
 from pipelines.warehouse import query, transaction
 
 _CONVERSIONS = """
@@ -108,9 +109,12 @@ FROM sessions WHERE release IS NOT NULL AND exclusion IS NULL GROUP BY agent, re
 def summarise_sessions(context: Context) -> dict[str, int]:
     """Recompute ownership, counts, costs, selection and releases; return sessions by exclusion.
 
-    Raises ConfigError where the price table of the configuration cannot be used.
+    Raises ConfigError where the price table of the configuration cannot be used, TargetError where
+    its foreign target is no repository.
     """
     prices, salt = load_prices(_price_file(context)), context.home.salt()
+    target = context.config.target
+    target_history = target_releases(target)
     with context.warehouse() as connection, transaction(connection):
         connection.execute(_CONVERSIONS)
         mark_copied_steps(connection)
@@ -120,6 +124,7 @@ def summarise_sessions(context: Context) -> dict[str, int]:
         _mark_excluded(connection, context.config.sources.exclude)
         _summarise(connection, context.config.select)
         drop_old_replies(connection, context.clock())
+        set_target_releases(connection, target, target_history)
         connection.execute(_RELEASES)
         rows = connection.execute(
             "SELECT coalesce('excluded: ' || exclusion, 'selected'), count(*) FROM sessions "
