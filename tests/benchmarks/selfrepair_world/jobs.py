@@ -6,7 +6,7 @@ from typing import Literal
 
 Kind = Literal["read", "edit", "find", "list", "run", "write"]
 
-PARTS = 60
+PARTS = 30
 _TOTAL = (
     "def net(lines):\n\tamount = 0  \n\tfor quantity, price in lines:\n"
     "\t\tamount -= quantity * price\n\treturn amount\n\n\n"
@@ -142,7 +142,7 @@ def _survey(code: int) -> Job:
             Want("find", text="return order_8 +", sees="orders_008"),
             Want("find", text="shown(amount)", sees="shop/total.py"),
             Want("find", text="issued", sees="deploy"),
-            *(Want("read", part, sees="return") for part in (_part(3), _part(40), _part(57))),
+            *(Want("read", part, sees="return") for part in (_part(3), _part(14), _part(27))),
             Want("read", "logs/build.log", guess="build.log", sees="deploy code"),
         ),
         "true",

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,6 +79,8 @@ class Row:
     before: tuple[int, int] = (0, 0)
     after: tuple[int, int] = (0, 0)
     details: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Where the time went, by stage."""
 
     @property
     def end_to_end(self) -> bool:
@@ -115,11 +118,20 @@ def treat(defect: Defect, half: str, setting: Setting) -> Row:
     plant(defect, clone)
     for name in ("sessions", "replay"):
         shutil.copytree(setting.sound / name, home.root / name, dirs_exist_ok=True)
-    play_sessions(home.root, clone, 1000, setting.sessions, DEFECTIVE_START)
-    _look(home, home.sessions)
+    with _timed(row, "sessions"):
+        play_sessions(home.root, clone, 1000, setting.sessions, DEFECTIVE_START)
+    with _timed(row, "ingest to tasks"):
+        _look(home, home.sessions)
     _repair(row, home, clone, setting)
     row.minutes = (time.monotonic() - started) / 60
     return row
+
+
+@contextmanager
+def _timed(row: Row, stage: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    row.seconds[stage] = row.seconds.get(stage, 0.0) + round(time.monotonic() - started, 1)
 
 
 def _look(home: Home, path: Path) -> Context:
@@ -155,7 +167,8 @@ def _repair(row: Row, home: Home, clone: Path, setting: Setting) -> None:
     # An exact pattern says what to repair; one of a type as a whole comes last.
     for task in sorted(tasks, key=lambda task: task.tool is None)[:_MOST_TASKS]:
         row.task = row.task or _named(task)
-        outcome = run_tasks(context, [task.task_id], target)[task.task_id]
+        with _timed(row, "patch and gates"):
+            outcome = run_tasks(context, [task.task_id], target)[task.task_id]
         row.patched = bool(row.patched) or bool(outcome.diff)
         row.details += [f"{_named(task)}: {outcome.reason}"]
         failed = [gate for gate in outcome.gate_results if gate.blocks]
@@ -181,8 +194,9 @@ def _merge(row: Row, task: TaskRow, branch: str, clone: Path, home: Home, settin
         for state in ("merged", "watching"):
             move_task(connection, task.task_id, state, "the benchmark", context.clock())
     row.broken = _broken(base, clone, clone.parent)
-    play_sessions(home.root, clone, 2000, setting.sessions, REPAIRED_START)
-    _look(home, home.sessions)
+    with _timed(row, "sessions after the merge"):
+        play_sessions(home.root, clone, 2000, setting.sessions, REPAIRED_START)
+        _look(home, home.sessions)
     row.before, row.after = _rates(home, task)
     (hits, total), (hits_now, total_now) = row.before, row.after
     table = [[hits_now, total_now - hits_now], [hits, total - hits]]
