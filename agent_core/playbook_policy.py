@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
+from agent_core.knowledge import Edit, lessons_in, refused_before
 from agent_core.plan import Plan
 from agent_core.playbook import Playbook, load_playbooks
 from agent_core.policy import Action, AgentState, Ending, UserTurn
@@ -18,7 +19,6 @@ from agent_core.remedies import (
     TOOLS,
     Case,
     Change,
-    FailedCall,
     NothingToDoError,
     carry_out,
     files_needed,
@@ -28,10 +28,11 @@ from agent_core.remedies import (
 from agent_core.session import Observation, ToolCall
 
 TASK_FILE = ".signals/task.json"
+_LESSONS = "`earlier`"
+"""Stands in the request where the task file holds lessons of earlier tasks."""
 CHECK = f"python -m agent_core.toolkit {shlex.quote(TOOLS)}"
 
 _Work = Generator[Action, tuple[Observation, ...], None]
-_Calls = Generator[Action, tuple[Observation, ...], tuple[FailedCall, ...]]
 _Texts = Generator[Action, tuple[Observation, ...], dict[str, str]]
 
 
@@ -89,10 +90,12 @@ class PlaybookPolicy:
         remedies = [playbook.front.remedy for playbook in playbooks]
         case = Case(kind.tool, kind.error_class)
         texts = yield from self._read(files_needed(remedies, case), playbooks[0].plan())
-        if needs_calls(remedies):
-            recorded = yield from self._recorded()
-            case = replace(case, calls=recorded)
+        task_file = ""
+        if needs_calls(remedies) or _LESSONS in task:
+            task_file = yield from self._task_file()
+            case = replace(case, calls=recorded_calls(task_file))
         done = carry_out(remedies, case, texts)
+        _refuse_what_failed(done.changes, task_file, kind)
         yield from self._edited(done.changes)
         checked = yield from self._checked()
         files = ", ".join(edit.path for edit in done.changes)
@@ -105,11 +108,11 @@ class PlaybookPolicy:
             raise NothingToDoError(f"no playbook applies to {kind.error_class} in {kind.tool}")
         return found
 
-    def _recorded(self) -> _Calls:
-        """The failed calls of the task file; none where there is none."""
+    def _task_file(self) -> Generator[Action, tuple[Observation, ...], str]:
+        """What the task recorded, failed calls and lessons; empty where there is none."""
         call = self._call("read_file", path=TASK_FILE)
-        (observed,) = yield Action("I read which calls failed.", (call,))
-        return () if observed.is_error else recorded_calls(observed.content)
+        (observed,) = yield Action("I read what the task recorded.", (call,))
+        return "" if observed.is_error else observed.content
 
     def _read(self, paths: Sequence[str], plan: Plan) -> _Texts:
         calls = [self._call("read_file", path=path) for path in paths]
@@ -146,3 +149,11 @@ class PlaybookPolicy:
     def _call(self, tool: str, **arguments: object) -> ToolCall:
         self._calls += 1
         return ToolCall(f"call-{self._calls}", tool, arguments)
+
+
+def _refuse_what_failed(changes: Sequence[Change], task_file: str, kind: FailureKind) -> None:
+    """NothingToDoError where this very change was tried for this failure and did not hold."""
+    edits = [Edit(one.path, one.old_text, one.new_text) for one in changes]
+    lesson = refused_before(edits, lessons_in(task_file), kind.tool, kind.error_class)
+    if lesson is not None:
+        raise NothingToDoError(f"the same change was {lesson.outcome} before, in {lesson.task_id}")

@@ -10,6 +10,7 @@ import pytest
 from agent_core.loop import Advise, AgentResult
 from agent_core.model import OpenAIModel
 from agent_core.model_policy import ModelPolicy
+from agent_core.playbook import load_playbooks
 from agent_core.playbook_policy import PlaybookPolicy
 from agent_core.session import Step
 from tests.agent_core.workbench import ScriptedModel, calls, opened, says
@@ -85,7 +86,8 @@ def _repaired(root: Path, advise: Advise | None) -> tuple[AgentResult, str, int]
     tool = root / "workspace" / "agent_core" / "tools" / "run_command.toml"
     tool.parent.mkdir(parents=True)
     tool.write_text("[limits]\ntimeout_seconds = 2\n")
-    session = opened(root / "workspace", root / "home", PlaybookPolicy(), advise=advise)
+    policy = PlaybookPolicy([one for one in load_playbooks() if one.front.name == "raise_limit"])
+    session = opened(root / "workspace", root / "home", policy, advise=advise)
     result = session.send("tool: run_command\nerror class: timeout", by="system")
     events = [step.get("extra", {}).get("event") for step in _logged(root / "home")]
     return result, tool.read_text(), events.count("advice")

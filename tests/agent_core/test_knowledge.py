@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,9 @@ from agent_core.knowledge import (
     refused_before,
     told,
 )
+from agent_core.playbook import load_playbooks
+from agent_core.playbook_policy import PlaybookPolicy
+from tests.agent_core.workbench import opened
 
 _BEFORE = b"[limits]\n# Tests take long.\ntimeout_seconds = 2\nmemory_mb = 2048\n"
 _AFTER = b"[limits]\n# Tests take long.\ntimeout_seconds = 20\nmemory_mb = 2048\n"
@@ -120,3 +124,31 @@ def test_a_change_that_failed_for_the_same_failure_is_refused(
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"earlier": [1, {"task_id": "t"}]}', '{"a": 1}'])
 def test_a_task_file_without_lessons_has_none(text: str) -> None:
     assert lessons_in(text) == ()
+
+
+_REQUEST = "tool: run_command\nerror class: timeout\n- The file's `earlier` says what was tried."
+
+
+def _one_playbook() -> PlaybookPolicy:
+    return PlaybookPolicy([one for one in load_playbooks() if one.front.name == "raise_limit"])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [("rejected", "gave_up"), ("unscored", "done")],
+    ids=["what was rejected is not tried again", "what could not be judged is"],
+)
+def test_a_playbook_heeds_lessons(tmp_path: Path, outcome: Outcome, status: str) -> None:
+    workspace = tmp_path / "workspace"
+    spec, task_file = workspace / _SPEC, workspace / ".signals/task.json"
+    for file in (spec, task_file):
+        file.parent.mkdir(parents=True)
+    spec.write_bytes(_BEFORE)
+    lesson = _lesson("task-1", outcome=outcome)
+    task_file.write_text(json.dumps({"failed_calls": [], "earlier": lesson_rows([lesson])}))
+    result = opened(workspace, tmp_path / "home", _one_playbook()).send(_REQUEST, by="system")
+    assert result.status == status
+    assert (spec.read_bytes() == _BEFORE) == (status == "gave_up")
+    if status == "gave_up":
+        said = "Nothing was changed: the same change was rejected before, in task-1."
+        assert result.text == said
