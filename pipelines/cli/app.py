@@ -15,6 +15,7 @@ import typer
 from agent_core.errors import BadInputError, SignalsError
 from pipelines.cli import (
     agent,
+    breaches,
     calibration,
     care,
     demo,
@@ -38,7 +39,19 @@ app = typer.Typer(
     help="Finds friction and delight in agent session logs and lets the agent repair itself.",
 )
 
-for _module in (demo, loop_verbs, views, tasks, schema, calibration, agent, care, watch, later):
+for _module in (
+    demo,
+    loop_verbs,
+    breaches,
+    views,
+    tasks,
+    schema,
+    calibration,
+    agent,
+    care,
+    watch,
+    later,
+):
     _module.register(app)
 
 

@@ -1,6 +1,5 @@
 """Verbs of the contract whose stage is not built yet: they say so and exit with 1."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,13 +9,7 @@ from agent_core.errors import NotBuiltError
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    app.command("ingest-errors")(ingest_errors)
     app.command()(purge)
-
-
-def ingest_errors(files: Annotated[list[Path], typer.Argument(help="Error logs.")]) -> None:
-    """Error logs, JSON lines or OTLP logs. Not built yet."""
-    raise NotBuiltError("ingest-errors is not built yet: error logs are not read")
 
 
 def purge(

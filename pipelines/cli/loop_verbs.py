@@ -1,4 +1,4 @@
-"""Verbs of the loop: run, ingest, judge, evolve, cluster, breaches."""
+"""Verbs of the loop: run, ingest, judge, evolve, cluster."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ _PATHS = typer.Argument(help="Files or folders with logs.", show_default=False)
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    for verb in (run, ingest, judge, evolve, cluster, breaches):
+    for verb in (run, ingest, judge, evolve, cluster):
         app.command()(verb)
 
 
@@ -234,27 +234,3 @@ def cluster(
 
     for row in cluster_file(texts, options(context).config().embedding, assign):
         print(json.dumps(row, ensure_ascii=False))
-
-
-def breaches(context: typer.Context) -> None:
-    """Compare the newest releases with the ones before; open tasks for what rose."""
-    from pipelines import loop
-    from pipelines.warehouse import query
-
-    given = options(context)
-    prepared = given.context("breaches")
-    loop.run_stages(prepared, loop.breaches, loop.patch_tasks)
-    with prepared.warehouse() as connection:
-        rows = query(
-            connection, "FROM breaches WHERE run_id = ? ORDER BY q_value", [prepared.run_id]
-        ).to_dicts()
-    given.print(rows, lambda: "\n".join(_breach_line(row) for row in rows) or "no breach")
-
-
-def _breach_line(row: dict[str, object]) -> str:
-    where = " ".join(str(row[key]) for key in ("tool", "error_class") if row[key])
-    return (
-        f"{row['agent']} {row['release']}: {row['type']} {where} in {row['rate']:.0%} of sessions "
-        f"(95 % {row['rate_low']:.0%} to {row['rate_high']:.0%}), before {row['baseline_rate']:.0%}"
-        f", q = {row['q_value']:.2g}; task {row['task_id'] or 'none'}"
-    )

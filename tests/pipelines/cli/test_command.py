@@ -66,7 +66,7 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         pytest.param(["calibrate", "/no/x"], 2, "/no/x: cannot be read", id="labels"),
         pytest.param(["calibrate"], 2, "signals review", id="no labels yet"),
         pytest.param(["review"], 1, "signals run", id="nothing to review"),
-        pytest.param(["ingest-errors", "x"], 1, "not built yet", id="ingest-errors"),
+        pytest.param(["ingest-errors", "/no/x"], 2, "/no/x: no such file", id="ingest-errors"),
         pytest.param(["report", "--digest"], 1, "not built yet", id="digest"),
     ],
 )

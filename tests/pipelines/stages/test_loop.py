@@ -53,7 +53,7 @@ def _rows(context: Context, sql: str) -> list[tuple[Any, ...]]:
 
 
 def test_both_planted_defects_are_breaches_at_their_tool(looped: Context) -> None:
-    found = _rows(looped, "SELECT tool, error_class, type FROM breaches WHERE tool IS NOT NULL")
+    found = _rows(looped, "SELECT tool, error_class, type FROM breaches WHERE kind = 'error'")
     assert sorted(found) == [
         ("edit_file", "no_match", "error_event"),
         ("run_command", "timeout", "error_event"),
@@ -85,7 +85,7 @@ def test_samples_that_nobody_vouched_for_open_no_task(context: Context, reposito
     """Whoever writes such logs into a user's folder steers nothing."""
     ingest(context, [repository / "data" / "samples" / "sessions"])
     counts = loop.run_stages(context, *_STAGES)
-    assert counts["breaches"]["breaches"] == 6
+    assert counts["breaches"]["breaches"] == 11
     assert counts["patch_tasks"]["opened"] == 0
     assert {row[0] for row in _rows(context, "SELECT DISTINCT agent FROM sessions")} == {UNVERIFIED}
 
@@ -125,7 +125,7 @@ def test_a_breach_of_a_foreign_agent_waits_for_a_target(looped: Context) -> None
     with copy.warehouse() as connection:
         connection.execute("UPDATE breaches SET agent = 'claude-code', task_id = NULL")
     counts = loop.patch_tasks(copy)
-    assert (counts["opened"], counts["without_target"]) == (0, 6)
+    assert (counts["opened"], counts["without_target"]) == (0, 11)
 
 
 def test_a_breach_that_is_over_opens_nothing(looped: Context) -> None:
