@@ -47,14 +47,14 @@ def _problems(candidate: Candidate) -> Iterator[str]:
         if not allowed(change.path, candidate.patchable):
             yield f"{change.path} is out of bounds"
             continue
-        yield from _file_problems(change)
+        yield from _file_problems(change, candidate.patchable)
         if candidate.is_core:
             yield from _core_problems(change, tools)
     yield from special_cases(candidate.changes, candidate.calls)
 
 
-def _file_problems(change: FileChange) -> Iterator[str]:
-    if not _PATH.fullmatch(change.path) or "/." in f"/{change.path}":
+def _file_problems(change: FileChange, patchable: tuple[str, ...]) -> Iterator[str]:
+    if not _PATH.fullmatch(change.path) or "/." in f"/{_below(change.path, patchable)}":
         yield f"{change.path!r} is no name for a file"
     if change.after is None:
         yield f"{change.path} is deleted"
@@ -68,6 +68,12 @@ def _file_problems(change: FileChange) -> Iterator[str]:
     if len(change.after) < _KEPT_SHARE * len(change.before or b""):
         yield f"{change.path} loses more than half of its text"
     yield from any_text_problems(change)
+
+
+def _below(path: str, patchable: tuple[str, ...]) -> str:
+    """The part of the path that no patchable place names: `.claude/skills` may be one."""
+    places = [place.rstrip("/") for place in patchable if allowed(path, (place,))]
+    return path.removeprefix(max(places, key=len)).lstrip("/")
 
 
 def _core_problems(change: FileChange, tools: frozenset[str]) -> Iterator[str]:
