@@ -1,6 +1,7 @@
 """The calls that a model makes to its own loop, not to the workspace: a new plan, a question.
 
-They are declared to it like tools, logged like tools, and never replayed: no tool is run.
+They are declared to it like tools, logged like tools, and never replayed: no tool is run. Their
+names are those that other agents use, which the judges know.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from agent_core.toolkit.tool import failed
 
 _MOST_SUBTASKS = 20
 
-REVISE_PLAN = ToolSchema(
-    "revise_plan",
+UPDATE_PLAN = ToolSchema(
+    "update_plan",
     "Replaces the plan when what was observed changes what is to be done. Give all subtasks, also "
     "those that are done. A subtask that names tools is marked done by the next call of one of "
     "them that serves; of any other say yourself, by a new plan, when it is done.",
@@ -43,8 +44,8 @@ REVISE_PLAN = ToolSchema(
         },
     },
 )
-ASK_USER = ToolSchema(
-    "ask_user",
+REQUEST_USER_INPUT = ToolSchema(
+    "request_user_input",
     "Ends your turn with a question to the user. Use it instead of guessing where the request can "
     "be read in two ways that lead to different work and the files do not tell which is meant; "
     "never for what you can find out with the tools.",
@@ -92,14 +93,14 @@ class Control:
 
 def controls(*, has_person: bool) -> tuple[ToolSchema, ...]:
     """Those that are offered; a question only where somebody can answer."""
-    return (REVISE_PLAN, ASK_USER) if has_person else (REVISE_PLAN,)
+    return (UPDATE_PLAN, REQUEST_USER_INPUT) if has_person else (UPDATE_PLAN,)
 
 
 def control(call: ToolCall, *, has_person: bool) -> Control | None:
     """What a call comes to; None where it is one to a tool."""
-    if call.name == REVISE_PLAN.name:
+    if call.name == UPDATE_PLAN.name:
         return _revised(call)
-    if call.name != ASK_USER.name:
+    if call.name != REQUEST_USER_INPUT.name:
         return None
     if not has_person:
         words = "nobody can be asked here: a program gave the task; decide, or submit with gave_up"

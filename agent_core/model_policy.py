@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from agent_core.compaction import compact, estimated_tokens
 from agent_core.controls import Control, control, controls
+from agent_core.errors import ModelReplyError
 from agent_core.model import CallRequest, ChatMessage, ChatModel, ModelReply, ToolSchema
 from agent_core.plan import Plan, show
 from agent_core.playbook import Playbook, load_playbooks
@@ -26,6 +27,9 @@ DEFAULT_CONTEXT_TOKENS = 60_000
 _FULL, _COMPACTED = 0.8, 0.5
 """Of the window: what starts a compaction, and what is left after it; the gap keeps the next calls
 the same from their beginning, which endpoints cache."""
+_SMALLER = 0.75
+"""Of what an endpoint refused as too long, what is believed to be its window."""
+_TOO_LONG_WORDS = ("context", "too long", "too many tokens")
 _MOST_SCALE = 4.0
 _CUT_OFF = frozenset({"length", "content_filter"})
 _NOTED_TURNS = 6
@@ -88,21 +92,27 @@ class ModelPolicy:
         return self._model
 
     def next_action(self, state: AgentState) -> Action:
-        """One call of the model, unless the budget forbids it; raises what the model raises."""
+        """One call of the model, unless the budget forbids it; raises what the model raises.
+
+        What an endpoint refuses as too long tells how small its window is: it is asked again with
+        less, until it answers or nothing more can be left out.
+        """
         playbook = self._playbook(state)
         plan = _template(state, playbook)
         state = replace(state, plan=plan or state.plan)
-        state, compaction = self._compacted(state, playbook)
-        request = self._request(state, playbook)
+        shorter, compaction = self._compacted(state, playbook)
+        request = self._request(shorter, playbook)
         needed = self._estimate(request)
-        if needed > self._limits.context:
-            text = _TOO_LONG.format(window=self._limits.context)
-            return Action(text, ending="gave_up", compaction=compaction)
-        if ended := self._over_budget(state, needed):
+        if ended := self._not_sent(state, needed):
             return replace(ended, compaction=compaction)
-        reply = self._model(request.messages, tools=request.tools)
-        action = self._action(reply, state)
-        spent = self._spent(reply, request)
+        try:
+            reply = self._model(request.messages, tools=request.tools)
+        except ModelReplyError as error:
+            if not _is_too_long(error):
+                raise
+            self._limits = replace(self._limits, context=int(needed * _SMALLER))
+            return self.next_action(state)
+        action, spent = self._action(reply, state), self._spent(reply, request)
         return replace(action, plan=action.plan or plan, spent_tokens=spent, compaction=compaction)
 
     def _playbook(self, state: AgentState) -> Playbook | None:
@@ -139,7 +149,10 @@ class ModelPolicy:
         """Tokens that a request will be counted for, by what the last one was."""
         return round(_bare_estimate(request) * self._scale)
 
-    def _over_budget(self, state: AgentState, needed: int) -> Action | None:
+    def _not_sent(self, state: AgentState, needed: int) -> Action | None:
+        """How the turn ends where so many tokens are more than window or budget allow."""
+        if needed > self._limits.context:
+            return Action(_TOO_LONG.format(window=self._limits.context), ending="gave_up")
         budget, spent = self._limits.budget, spent_tokens(state)
         if budget is None or spent + needed <= budget:
             return None
@@ -174,6 +187,11 @@ class ModelPolicy:
             tokens=reply.tokens,
             settled=settled | {call_id: one.observation for call_id, one in own.items()},
         )
+
+
+def _is_too_long(error: ModelReplyError) -> bool:
+    said = str(error.__cause__).lower()
+    return not error.is_endpoints and any(words in said for words in _TOO_LONG_WORDS)
 
 
 def spent_tokens(state: AgentState) -> int:

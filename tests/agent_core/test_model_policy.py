@@ -93,7 +93,9 @@ def test_an_answer_to_a_question_is_paid_from_the_same_budget(
     workspace: Path, tmp_path: Path
 ) -> None:
     asked = ModelReply(
-        "", (CallRequest("c1", "ask_user", '{"question": "Which?"}'),), Tokens(6_000, 0, 10)
+        "",
+        (CallRequest("c1", "request_user_input", '{"question": "Which?"}'),),
+        Tokens(6_000, 0, 10),
     )
     policy = ModelPolicy(ScriptedModel(asked), limits=TokenLimits(budget=10_000))
     session = opened(workspace, tmp_path / "home", policy)
@@ -117,7 +119,7 @@ def _plan(*subtasks: tuple[str, str]) -> list[dict[str, str]]:
 def test_a_model_revises_the_plan(workspace: Path, tmp_path: Path) -> None:
     subtasks = [*_plan(("read", "done")), {"text": "list", "tools": ["list_files"]}]
     model = ScriptedModel(
-        calls("revise_plan", subtasks=subtasks),
+        calls("update_plan", subtasks=subtasks),
         calls("list_files", number=2),
         calls("write_file", number=3, path="b.txt", content="b"),
         says("Done."),
@@ -128,7 +130,7 @@ def test_a_model_revises_the_plan(workspace: Path, tmp_path: Path) -> None:
     assert "[x] read\n[ ] list\n" in model.prompts[1][0].content
     assert "[x] read\n[x] list\n" in model.prompts[2][0].content
     assert model.prompts[1][-1].content == "the plan has 2 subtasks now"
-    assert "revise_plan" in [tool.name for tool in model.tools]
+    assert "update_plan" in [tool.name for tool in model.tools]
     # It is no call of a tool: nothing of it is replayed.
     record = json.loads((tmp_path / "home/replay/s1.json").read_text())
     assert [call["tool"] for call in record["calls"]] == ["list_files", "write_file"]
@@ -145,10 +147,10 @@ def test_a_model_revises_the_plan(workspace: Path, tmp_path: Path) -> None:
 def test_a_plan_that_is_none_is_refused(
     workspace: Path, tmp_path: Path, subtasks: object, problem: str
 ) -> None:
-    model = ScriptedModel(calls("revise_plan", subtasks=subtasks), says("Done."))
+    model = ScriptedModel(calls("update_plan", subtasks=subtasks), says("Done."))
     result = opened(workspace, tmp_path / "home", ModelPolicy(model)).send("go")
     assert model.prompts[1][-1].content.startswith(f"invalid argument: {problem}: ")
-    assert result.plan[-1].text == "get over invalid_arguments in revise_plan"
+    assert result.plan[-1].text == "get over invalid_arguments in update_plan"
 
 
 def test_the_playbook_for_a_failure_gives_the_first_plan(workspace: Path, tmp_path: Path) -> None:
@@ -168,7 +170,7 @@ def test_a_question_ends_the_turn_and_the_answer_goes_on_with_the_plan(
 ) -> None:
     model = ScriptedModel(
         calls("read_file", path="a.txt"),
-        calls("ask_user", number=2, question="Which of the two lines?"),
+        calls("request_user_input", number=2, question="Which of the two lines?"),
         calls("submit", number=3, summary="Done."),
     )
     session = opened(workspace, tmp_path / "home", ModelPolicy(model))
@@ -183,8 +185,8 @@ def test_a_question_ends_the_turn_and_the_answer_goes_on_with_the_plan(
 
 
 def test_a_program_is_not_asked(workspace: Path, tmp_path: Path) -> None:
-    model = ScriptedModel(calls("ask_user", question="Which?"), says("I took the first."))
+    model = ScriptedModel(calls("request_user_input", question="Which?"), says("I took the first."))
     session = opened(workspace, tmp_path / "home", ModelPolicy(model))
     assert session.send("repair", by="system").status == "done"
-    assert "ask_user" not in [tool.name for tool in model.tools]
+    assert "request_user_input" not in [tool.name for tool in model.tools]
     assert model.prompts[1][-1].content.startswith("nobody can be asked here")

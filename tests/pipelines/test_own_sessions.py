@@ -36,8 +36,8 @@ def test_plan_question_and_compaction_survive(tmp_path: Path) -> None:
     session = _session(
         tmp_path,
         None,
-        _call(1, "ask_user", question="Which of the two?"),
-        _call(2, "revise_plan", subtasks=subtasks),
+        _call(1, "request_user_input", question="Which of the two?"),
+        _call(2, "update_plan", subtasks=subtasks),
         _call(3, "read_file", path="long.txt"),
         _call(4, "read_file", path="none.txt"),
         says("Mended."),
@@ -45,9 +45,9 @@ def test_plan_question_and_compaction_survive(tmp_path: Path) -> None:
     told = [(s.source, s.is_person, s.event, [c.name for c in s.tool_calls]) for s in session.steps]
     assert told == [
         ("user", True, None, []),
-        ("agent", False, None, ["ask_user"]),
+        ("agent", False, None, ["request_user_input"]),
         ("user", True, None, []),
-        ("agent", False, None, ["revise_plan"]),
+        ("agent", False, None, ["update_plan"]),
         ("agent", False, None, ["read_file"]),
         ("system", False, "compaction", []),
         ("agent", False, None, ["read_file"]),
@@ -66,7 +66,7 @@ def test_the_end_of_a_budget_survives(tmp_path: Path) -> None:
         tmp_path,
         8_000,
         _call(1, "list_files"),
-        _call(2, "ask_user", question="Which?"),
+        _call(2, "request_user_input", question="Which?"),
     )
     last = session.steps[-1]
     assert (last.source, last.is_person) == ("system", False)

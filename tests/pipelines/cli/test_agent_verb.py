@@ -73,7 +73,7 @@ def test_repairs_a_failing_project(shop: Path, tmp_path: Path) -> None:
         _call("run_command", cmdline="python3 -m unittest"),
         _call("run_command", command=_NOISY),
         _call("read_file", path="shop.py"),
-        _call("revise_plan", subtasks=plan),
+        _call("update_plan", subtasks=plan),
         _call("read_file", path="notes.txt"),
         _call("read_file", path="history.txt"),
         _call("edit_file", path="shop.py", old_text="prices[1:]", new_text="prices"),
@@ -109,7 +109,7 @@ def test_repairs_a_failing_project(shop: Path, tmp_path: Path) -> None:
         ("run_command", "invalid_arguments"),
         ("run_command", "test_failure"),
         ("read_file", None),
-        ("revise_plan", None),
+        ("update_plan", None),
         *[("read_file", None)] * 2,
         ("edit_file", None),
         ("run_command", None),
@@ -122,7 +122,7 @@ _QUESTION = "Should the first price be left out on purpose?"
 
 @pytest.mark.slow
 def test_where_nobody_can_answer_the_question_is_printed(shop: Path, tmp_path: Path) -> None:
-    with FakeOpenAI([_call("ask_user", question=_QUESTION)]) as endpoint:
+    with FakeOpenAI([_call("request_user_input", question=_QUESTION)]) as endpoint:
         home = _home(tmp_path, endpoint)
         done = signals("--json", "agent", "Mend total.", "--repo", shop, home=home)
     told = json.loads(done.stdout)
@@ -144,7 +144,7 @@ def _terminal(typed: str) -> Iterator[int]:
 @pytest.mark.slow
 def test_at_a_terminal_the_person_answers(shop: Path, tmp_path: Path) -> None:
     script = [
-        _call("ask_user", question=_QUESTION),
+        _call("request_user_input", question=_QUESTION),
         _call("submit", summary="Nothing to mend then."),
     ]
     with FakeOpenAI(script) as endpoint, _terminal("Yes, on purpose.\n") as terminal:
