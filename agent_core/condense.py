@@ -22,7 +22,10 @@ _MOST_PATTERNS = 2000
 """Distinct lines, digits aside, whose repetitions are counted; later ones are only summed up."""
 _SHOWN_PATTERNS = 3
 _FEWEST_REPEATS = 10
-RUN_AGAIN = "run the command again with | sed -n '{first},{last}p' in parts, or with | grep"
+RUN_AGAIN = (
+    "call it again with command=\"(the same) 2>&1 | sed -n '{first},{last}p'\", in parts, "
+    "or with | grep"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ WIDE = Shape(head_lines=1, tail_lines=1, error_lines=6)
             "1\n2\nok\nError: x\nok\nFAILED y\nassert z\n8\n9",
             "1\n2\n"
             "[5 lines left out (3 to 7), 3 of them tell of errors, 2 of those follow; for others "
-            "run the command again with | sed -n '3,7p' in parts, or with | grep]\n"
+            "call it again with command=\"(the same) 2>&1 | sed -n '3,7p'\", in parts, or with "
+            "| grep]\n"
             "4: Error: x\n6: FAILED y\n"
             "[the last 2 of 9 lines]\n8\n9",
             id="long",
@@ -40,7 +41,8 @@ def test_a_hundred_thousand_lines_stay_readable() -> None:
     assert len(shortened) == 40 + 1 + 4 + 2 + 1 + 60
     assert shortened[40] == (
         "[99900 lines left out (41 to 99940), 99 of them tell of errors, 1 of those follow; for "
-        "others run the command again with | sed -n '41,99940p' in parts, or with | grep]"
+        "others call it again with command=\"(the same) 2>&1 | sed -n '41,99940p'\", in parts, or "
+        "with | grep]"
     )
     assert shortened[41:47] == [
         "999- line 998",
