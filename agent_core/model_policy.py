@@ -14,7 +14,7 @@ from agent_core.compaction import compact, estimated_tokens
 from agent_core.controls import Control, control, controls
 from agent_core.errors import ModelReplyError
 from agent_core.model import CallRequest, ChatMessage, ChatModel, ModelReply, ToolSchema
-from agent_core.plan import Plan, show
+from agent_core.plan import DEFAULT_PLAN, READING, Plan, Subtask, show
 from agent_core.playbook import Playbook, load_playbooks
 from agent_core.playbook_policy import failure_kind
 from agent_core.policy import Action, AgentState, AgentTurn, Compaction, Ending, UserTurn
@@ -38,11 +38,13 @@ _NOTES = """
 From a program that looks on, not from the person. Follow it where it fits:
 {notes}
 """
-_TEMPLATE = """
-## Playbook
-The plan is this playbook's. Revise it where what you observe calls for another:
-{text}
+_TEMPLATES = """
+## Playbooks
+For failures of this kind. The plan comes from them; revise it where what you observe calls for
+another:
+{texts}
 """
+_CHOICE = "find out by the recorded calls which playbook fits: {names}"
 _SPENT = "Stopped: {spent} tokens are spent, and the next call would exceed the budget of {budget}."
 _TOO_LONG = "The conversation is too long for a window of {window} tokens, also when shortened."
 _NO_JSON = "invalid argument: the arguments are no JSON object; send one"
@@ -74,7 +76,7 @@ class ModelPolicy:
         limits: TokenLimits | None = None,
         playbooks: Sequence[Playbook] | None = None,
     ) -> None:
-        """`playbooks` None: those that are packaged; one that fits the task gives its plan."""
+        """`playbooks` None: those that are packaged; those for the task's failure give its plan."""
         self._model = model
         self._system = (prompts / "system.md").read_text(encoding="utf-8")
         self._limits = limits or TokenLimits()
@@ -97,11 +99,11 @@ class ModelPolicy:
         What an endpoint refuses as too long tells how small its window is: it is asked again with
         less, until it answers or nothing more can be left out.
         """
-        playbook = self._playbook(state)
-        plan = _template(state, playbook)
+        playbooks = self._fitting(state)
+        plan = _template(state, playbooks)
         state = replace(state, plan=plan or state.plan)
-        shorter, compaction = self._compacted(state, playbook)
-        request = self._request(shorter, playbook)
+        shorter, compaction = self._compacted(state, playbooks)
+        request = self._request(shorter, playbooks)
         needed = self._estimate(request)
         if ended := self._not_sent(state, needed):
             return replace(ended, compaction=compaction)
@@ -115,31 +117,31 @@ class ModelPolicy:
         action, spent = self._action(reply, state), self._spent(reply, request)
         return replace(action, plan=action.plan or plan, spent_tokens=spent, compaction=compaction)
 
-    def _playbook(self, state: AgentState) -> Playbook | None:
-        """The one for the failure that a task names, the newest such task first."""
+    def _fitting(self, state: AgentState) -> list[Playbook]:
+        """Those for the failure that a task names, the newest such task first."""
         tasks = [turn.text for turn in reversed(state.turns) if isinstance(turn, UserTurn)]
         kind = next(filter(None, map(failure_kind, tasks)), None)
         if kind is None:
-            return None
-        fitting = (p for p in self._playbooks if p.applies_to(kind.tool, kind.error_class))
-        return next(fitting, None)
+            return []
+        return [one for one in self._playbooks if one.applies_to(kind.tool, kind.error_class)]
 
     def _compacted(
-        self, state: AgentState, playbook: Playbook | None
+        self, state: AgentState, playbooks: Sequence[Playbook]
     ) -> tuple[AgentState, Compaction | None]:
         """The state whose conversation has room in the window, where it can be made so."""
-        needed = self._estimate(self._request(state, playbook))
+        needed = self._estimate(self._request(state, playbooks))
         if needed <= self._limits.context * _FULL:
             return state, None
-        around = self._estimate(self._request(replace(state, turns=()), playbook))
+        around = self._estimate(self._request(replace(state, turns=()), playbooks))
         room = (self._limits.context * _COMPACTED - around) / self._scale
         compaction = compact(state.turns, room)
         if compaction is None:
             return state, None
         return replace(state, turns=compaction.turns), compaction
 
-    def _request(self, state: AgentState, playbook: Playbook | None) -> _Request:
-        shown = _TEMPLATE.format(text=playbook.text) if playbook else ""
+    def _request(self, state: AgentState, playbooks: Sequence[Playbook]) -> _Request:
+        texts = "\n\n".join(one.text for one in playbooks)
+        shown = _TEMPLATES.format(texts=texts) if playbooks else ""
         plan = f"\n## Plan\n{_redacted(show(state.plan))}\n"
         system = f"{self._system}{plan}{shown}{_notes(state)}"
         tools = (*state.toolbox.schemas(), *controls(has_person=state.has_person))
@@ -217,11 +219,15 @@ def _ending(reply: ModelReply, question: str) -> Ending:
     return "gave_up" if reply.refusal or reply.finish_reason in _CUT_OFF else "done"
 
 
-def _template(state: AgentState, playbook: Playbook | None) -> Plan | None:
-    """The playbook's plan, at the beginning of its task."""
+def _template(state: AgentState, playbooks: Sequence[Playbook]) -> Plan | None:
+    """The plan at the beginning of a task: its playbook's, or to choose among several."""
     last = state.turns[-1] if state.turns else None
-    is_new = isinstance(last, UserTurn) and failure_kind(last.text) is not None
-    return playbook.plan() if playbook and is_new else None
+    if not (playbooks and isinstance(last, UserTurn) and failure_kind(last.text)):
+        return None
+    if len(playbooks) == 1:
+        return playbooks[0].plan()
+    names = ", ".join(one.front.name for one in playbooks)
+    return (Subtask(_CHOICE.format(names=names), READING), *DEFAULT_PLAN[1:])
 
 
 def _bare_estimate(request: _Request) -> int:

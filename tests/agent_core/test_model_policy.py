@@ -165,6 +165,22 @@ def test_the_playbook_for_a_failure_gives_the_first_plan(workspace: Path, tmp_pa
     assert all(playbook.text in prompt[0].content for prompt in model.prompts)
 
 
+def test_of_several_playbooks_the_plan_is_to_choose(workspace: Path, tmp_path: Path) -> None:
+    both = [one for one in load_playbooks() if one.applies_to("run_command", "timeout")][:2]
+    model = ScriptedModel(says("Done."))
+    policy = ModelPolicy(model, playbooks=both)
+    result = opened(workspace, tmp_path / "home", policy).send(
+        "tool: run_command\nerror class: timeout"
+    )
+    names = ", ".join(one.front.name for one in both)
+    assert [one.text for one in result.plan] == [
+        f"find out by the recorded calls which playbook fits: {names}",
+        "make the change",
+        "check the change by running something",
+    ]
+    assert all(one.text in model.prompts[0][0].content for one in both)
+
+
 def test_a_question_ends_the_turn_and_the_answer_goes_on_with_the_plan(
     workspace: Path, tmp_path: Path
 ) -> None:
