@@ -1,4 +1,7 @@
-"""Confinement by bubblewrap: own namespaces for processes, network, users and mounts."""
+"""Confinement by bubblewrap: own namespaces for processes, network, users and mounts.
+
+A filter of system calls closes what no namespace hides: keys, socket files, the machine's host.
+"""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,7 +18,8 @@ from agent_core.sandbox.confinement import (
     confine,
     system_paths,
 )
-from agent_core.sandbox.private import launcher, private_folder
+from agent_core.sandbox.git_files import guarded_git
+from agent_core.sandbox.private import CANNOT, CANNOT_CONFINE, launcher, private_folder
 from agent_core.sandbox.supervision import supervise
 
 _NOT_STARTED = 127
@@ -43,10 +47,10 @@ class Bubblewrap:
             raise SandboxError("bubblewrap is not installed: install the package bubblewrap")
         limits = limits or Limits()
         confinement = confine(cwd, writable, readable, clean_environment(self.mode, "/tmp", env))
-        with private_folder() as private:
+        with guarded_git(confinement.writable), private_folder() as private:
             command = [program, *arguments(confinement, private), "--", *argv]
             completed = supervise(
-                [*launcher(limits), *command],
+                [*launcher(limits, filters=True), *command],
                 cwd=Path("/"),
                 env=confinement.environment,
                 limits=limits,
@@ -56,6 +60,8 @@ class Bubblewrap:
 
 def _understood(completed: Completed) -> Completed:
     """Tell bubblewrap's own failures, which share the exit code 1, from the command's."""
+    if completed.exit_code == CANNOT_CONFINE and CANNOT in completed.stderr:
+        raise SandboxError(f"bubblewrap does not work here: {completed.stderr.strip()}")
     if completed.exit_code != 1 or not completed.stderr.startswith("bwrap: "):
         return completed
     if completed.stderr.startswith("bwrap: execvp"):

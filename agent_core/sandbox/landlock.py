@@ -13,20 +13,20 @@ from agent_core.sandbox.confinement import (
     confine,
     system_paths,
 )
-from agent_core.sandbox.private import launcher, private_folder
+from agent_core.sandbox.git_files import guarded_git
+from agent_core.sandbox.private import CANNOT, CANNOT_CONFINE, launcher, private_folder
 from agent_core.sandbox.supervision import supervise
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
-_CANNOT_CONFINE = 126
 
 
 class Landlock:
     """The kernel refuses paths outside the lists, and every socket, even a local one.
 
-    Weaker than bubblewrap in two things: mode, owner and times of files of this user outside
-    the lists can be changed (their content can neither be read nor written), and the table of
-    processes is shared: command lines show, but neither memory nor environment, and signals to
-    the outside are refused from Landlock ABI 6 on.
+    Weaker than bubblewrap in three things: mode and times of files of this user outside the lists
+    can be changed (their content and owner can not), names and sizes of files outside can be asked
+    for one by one, and the table of processes is shared: command lines show, but neither memory nor
+    environment, and signals to the outside are refused from Landlock ABI 6 on.
     """
 
     mode: SandboxMode = "landlock"
@@ -50,13 +50,14 @@ class Landlock:
                 "readable": [*map(str, (*system_paths(), *confinement.readable)), "/proc"],
                 "writable": [*map(str, (*confinement.writable, private)), *_DEVICES],
             }
-            completed = supervise(
-                [*launcher(limits, spec), *argv],
-                cwd=confinement.cwd,
-                env=confinement.environment,
-                limits=limits,
-                stop_signal=signal.SIGTERM,
-            )
-        if completed.exit_code == _CANNOT_CONFINE and "signals: cannot confine" in completed.stderr:
+            with guarded_git(confinement.writable):
+                completed = supervise(
+                    [*launcher(limits, spec), *argv],
+                    cwd=confinement.cwd,
+                    env=confinement.environment,
+                    limits=limits,
+                    stop_signal=signal.SIGTERM,
+                )
+        if completed.exit_code == CANNOT_CONFINE and CANNOT in completed.stderr:
             raise SandboxError(f"Landlock does not work here: {completed.stderr.strip()}")
         return completed

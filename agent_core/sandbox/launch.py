@@ -1,9 +1,10 @@
 """The first program of every confined command; run by its path, imports nothing of ours.
 
-`python -I launch.py '{"rlimits": …, "landlock": … or null, "outlives": …}' COMMAND…` sets the
-kernel's limits and becomes COMMAND. If it `outlives` the command it stays its parent instead
-(with `landlock`, the child is confined), and ends every process that the command leaves behind:
-orphans fall to it as their subreaper.
+`python -I launch.py '{"rlimits": …, "landlock": … or null, "outlives": …, "filters": …}' COMMAND…`
+sets the kernel's limits and becomes COMMAND. If it `outlives` the command it stays its parent
+instead (with `landlock`, the child is confined), and ends every process that the command leaves
+behind: orphans fall to it as their subreaper. With `filters`, COMMAND is bubblewrap and gets the
+filter of system calls as an argument.
 """
 
 import ctypes
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 # linux/landlock.h, linux/prctl.h; the system call numbers are the same on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -26,15 +27,39 @@ _ON_FILES = 0b111 | 1 << 14 | 1 << 15  # what a rule for a single file may grant
 _SCOPES = 0b11  # abstract sockets and signals to the outside, from ABI 6 on
 _LEAST_ABI = 3  # before it, truncate() reached files outside
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
-# Sockets of every family, AF_UNIX too: Landlock does not keep a process from connecting to a
-# daemon's socket file. io_uring opens sockets without the system call. The others are ways of
-# a privileged process to reach the machine.
-_DENIED_CALLS = (
-    *("socket", "io_uring_setup", "io_uring_enter", "io_uring_register", "mount", "umount2"),
-    *("pivot_root", "chroot", "unshare", "setns", "ptrace", "process_vm_writev", "bpf"),
-    *("perf_event_open", "init_module", "finit_module", "kexec_load", "reboot", "keyctl"),
-    *("add_key", "settimeofday", "clock_settime", "sethostname", "open_by_handle_at"),
+# What no command needs: ways of a privileged process to reach the machine, keys (which no namespace
+# hides), other processes' memory, io_uring (which opens sockets without the system call).
+_DENIED = (
+    *("io_uring_setup", "io_uring_enter", "io_uring_register", "mount", "umount2", "move_mount"),
+    *("open_tree", "fsopen", "fsmount", "pivot_root", "chroot", "unshare", "setns", "ptrace"),
+    *("process_vm_writev", "bpf", "perf_event_open", "userfaultfd", "fanotify_init", "init_module"),
+    *("finit_module", "kexec_load", "reboot", "keyctl", "add_key", "request_key", "settimeofday"),
+    *("clock_settime", "sethostname", "open_by_handle_at", "memfd_secret"),
 )
+# Without namespaces also: sockets of every family (Landlock does not keep a process from connecting
+# to a daemon's socket file), memory and queues that are shared by name, owners and attributes of
+# files outside.
+_DENIED_UNCONFINED = (
+    *("socket", "shmget", "shmat", "msgget", "semget", "mq_open", "chown", "fchown", "lchown"),
+    *("fchownat", "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr"),
+    *("fremovexattr", 463, 466),  # setxattrat, removexattrat: newer than most libseccomp
+)
+# Which argument names a process; another one than itself (0) is none of the command's business.
+_OF_A_PROCESS = {
+    "prlimit64": 0,
+    "sched_setaffinity": 0,
+    "sched_setscheduler": 0,
+    "sched_setparam": 0,
+    "sched_setattr": 0,
+    "setpriority": 1,
+    "ioprio_set": 1,
+}
+# Files in memory only count for no limit; programs go on without them.
+_ABSENT = ("memfd_create",)
+# Inside a network namespace the internet families lead nowhere, but a socket file of a daemon in a
+# visible folder and the virtual machine's host (AF_VSOCK) would answer.
+_HARMLESS_FAMILIES = frozenset({2, 10, 16})  # AF_INET, AF_INET6, AF_NETLINK
+_HARMLESS_FAMILIES_END = 17
 
 
 class _PathBeneath(ctypes.Structure):
@@ -50,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     spec = json.loads(arguments[0])
     set_limits(spec["rlimits"])
     if not spec["outlives"]:
-        become(arguments[1:])
+        become(_filtered(arguments[1:]) if spec["filters"] else arguments[1:])
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     _prctl(_PR_SET_SUBREAPER, 1)
     signal.signal(signal.SIGTERM, lambda *_: _end_family())
@@ -88,9 +113,35 @@ def _confine_and_become(spec: Mapping[str, Any] | None, argv: Sequence[str]) -> 
             restrict_files(spec["readable"], spec["writable"])
             _deny_calls()
     except (OSError, RuntimeError, ImportError) as error:
-        print(f"signals: cannot confine: {error}", file=sys.stderr, flush=True)
-        os._exit(126)
+        _give_up(error)
     become(argv)
+
+
+def _give_up(error: Exception) -> NoReturn:
+    print(f"signals: cannot confine: {error}", file=sys.stderr, flush=True)
+    os._exit(126)
+
+
+def _filtered(argv: Sequence[str]) -> list[str]:
+    """Bubblewrap's command line with the filter that it loads last of all."""
+    try:
+        import pyseccomp
+
+        calls = _denying(_DENIED)
+        for family in range(_HARMLESS_FAMILIES_END):
+            if family not in _HARMLESS_FAMILIES:
+                is_it = pyseccomp.Arg(0, pyseccomp.EQ, family)
+                calls.add_rule(pyseccomp.ERRNO(errno.EPERM), "socket", is_it)
+        beyond = pyseccomp.Arg(0, pyseccomp.GE, _HARMLESS_FAMILIES_END)
+        calls.add_rule(pyseccomp.ERRNO(errno.EPERM), "socket", beyond)
+        descriptor = os.memfd_create("filter", 0)
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            calls.export_bpf(file)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.set_inheritable(descriptor, True)
+    except (OSError, RuntimeError, ImportError) as error:
+        _give_up(error)
+    return [argv[0], "--seccomp", str(descriptor), *argv[1:]]
 
 
 def restrict_files(readable: Sequence[str], writable: Sequence[str]) -> None:
@@ -123,10 +174,23 @@ def _allow(ruleset: int, path: str, access: int) -> None:
 def _deny_calls() -> None:
     import pyseccomp
 
-    calls = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
-    for name in _DENIED_CALLS:
-        calls.add_rule(pyseccomp.ERRNO(errno.EPERM), name)
+    calls = _denying((*_DENIED, *_DENIED_UNCONFINED))
+    for name, position in _OF_A_PROCESS.items():
+        other = pyseccomp.Arg(position, pyseccomp.NE, 0)
+        calls.add_rule(pyseccomp.ERRNO(errno.EPERM), name, other)
     calls.load()
+
+
+def _denying(denied: Sequence[str | int]) -> Any:
+    """A filter that lets everything pass but these calls."""
+    import pyseccomp
+
+    calls = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    for call in denied:
+        calls.add_rule(pyseccomp.ERRNO(errno.EPERM), call)
+    for name in _ABSENT:
+        calls.add_rule(pyseccomp.ERRNO(errno.ENOSYS), name)
+    return calls
 
 
 def _drop_capabilities() -> None:
@@ -153,25 +217,30 @@ def _end_family() -> None:
 
 
 def _kill_descendants() -> None:
-    """Until none is left: what forks meanwhile falls to us as an orphan in the next round."""
-    while True:
-        for pid in _children(os.getpid()):
+    """Stop all before any is killed: what runs on could fork faster than it is killed."""
+    stopped: set[int] = {os.getpid()}
+    while found := _unknown_children(stopped):
+        for pid in found:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        try:
+                os.kill(pid, signal.SIGSTOP)
+        stopped |= found
+    for pid in stopped - {os.getpid()}:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        while True:
             os.wait()
-        except ChildProcessError:
-            return
 
 
-def _children(parent: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
+def _unknown_children(family: set[int]) -> set[int]:
+    """Children of a family's members that are not in it; who is in it is not looked at again."""
+    found = set()
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and int(entry.name) not in family:
             with suppress(OSError, IndexError):
-                stat = (entry / "stat").read_text(errors="replace")
-                if int(stat.rpartition(")")[2].split()[1]) == parent:
-                    found.append(int(entry.name))
+                stat = Path(entry.path, "stat").read_text(errors="replace")
+                if int(stat.rpartition(")")[2].split()[1]) in family:
+                    found.add(int(entry.name))
     return found
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from agent_core.sandbox import launch
 from agent_core.sandbox.confinement import Limits
 
+CANNOT_CONFINE, CANNOT = 126, "signals: cannot confine"
+"""How the launcher ends, and what it says, where the kernel does not do as it should."""
 _LARGEST_FILE_BYTES = 1 << 30
 
 
@@ -24,11 +26,16 @@ def private_folder() -> Iterator[Path]:
 
 
 def launcher(
-    limits: Limits, landlock: Mapping[str, Any] | None = None, *, outlives: bool = False
+    limits: Limits,
+    landlock: Mapping[str, Any] | None = None,
+    *,
+    outlives: bool = False,
+    filters: bool = False,
 ) -> list[str]:
     """The command line that sets the kernel's limits for what follows it.
 
-    With `landlock` or `outlives` it stays and ends what the command leaves behind.
+    With `landlock` or `outlives` it stays and ends what the command leaves behind; with `filters`
+    what follows is bubblewrap.
 
     RLIMIT_DATA counts what a process can write to in memory, so that large read-only mappings
     and reserved address space, usual in numerical libraries, do not trip it as RLIMIT_AS would.
@@ -39,5 +46,7 @@ def launcher(
         "RLIMIT_CORE": 0,
     }
     outlives = outlives or landlock is not None
-    spec = json.dumps({"rlimits": rlimits, "landlock": landlock, "outlives": outlives})
+    spec = json.dumps(
+        {"rlimits": rlimits, "landlock": landlock, "outlives": outlives, "filters": filters}
+    )
     return [sys.executable, "-I", str(Path(launch.__file__).resolve()), spec]

@@ -19,6 +19,7 @@ from agent_core.sandbox.confinement import (
     confine,
     system_paths,
 )
+from agent_core.sandbox.git_files import guarded_git
 from agent_core.sandbox.private import launcher, private_folder
 from agent_core.sandbox.supervision import supervise
 
@@ -49,12 +50,13 @@ class Seatbelt:
             environment = clean_environment(self.mode, str(private), env)
             confinement = confine(cwd, [*writable, private], readable, environment)
             command = [program, "-p", profile(confinement), *argv]
-            return supervise(
-                [*launcher(limits), *command],
-                cwd=confinement.cwd,
-                env=confinement.environment,
-                limits=limits,
-            )
+            with guarded_git(confinement.writable):
+                return supervise(
+                    [*launcher(limits), *command],
+                    cwd=confinement.cwd,
+                    env=confinement.environment,
+                    limits=limits,
+                )
 
 
 def profile(confinement: Confinement) -> str:

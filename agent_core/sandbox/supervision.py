@@ -135,9 +135,7 @@ def _exceeded(pid: int, limits: Limits, is_late: bool) -> Limit | None:
     # The launcher (and bubblewrap's two processes) are part of the tree, hence the allowance.
     if len(tree) > limits.processes + 3:
         return "processes"
-    if sum(map(_private_bytes, tree)) > limits.memory_bytes:
-        return "memory"
-    return None
+    return "memory" if _memory_bytes(tree, limits.memory_bytes) > limits.memory_bytes else None
 
 
 def descendants(pid: int) -> list[int]:
@@ -164,13 +162,33 @@ def _parents() -> Iterable[tuple[int, int]]:
                 yield int(entry.name), int(stat.rpartition(")")[2].split()[1])
 
 
-def _private_bytes(pid: int) -> int:
-    """Resident memory that is not backed by files."""
+def _memory_bytes(tree: Sequence[int], most: int) -> int:
+    """Resident memory of a tree that no file on a disk backs.
+
+    What processes share is counted for each of them first; only where that is too much is it
+    divided among them, which the kernel takes longer to tell.
+    """
+    rough = sum(map(_resident_bytes, tree))
+    return rough if rough <= most else sum(map(_divided_bytes, tree))
+
+
+def _resident_bytes(pid: int) -> int:
+    return _kilobytes(_PROC / str(pid) / "status", ("RssAnon:", "RssShmem:")) or 0
+
+
+def _divided_bytes(pid: int) -> int:
+    divided = _kilobytes(_PROC / str(pid) / "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+    return _resident_bytes(pid) if divided is None else divided
+
+
+def _kilobytes(path: Path, names: tuple[str, ...]) -> int | None:
+    """The sum of some lines of a file of /proc in bytes; None where it cannot be read."""
     try:
-        fields = (_PROC / str(pid) / "statm").read_text().split()
+        lines = path.read_text(errors="replace").splitlines()
     except OSError:
-        return 0
-    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+        return None
+    found = [int(line.split()[1]) for line in lines if line.startswith(names)]
+    return sum(found) << 10 if found else None
 
 
 def _end(process: subprocess.Popen[bytes], stop_signal: int) -> None:
@@ -178,6 +196,7 @@ def _end(process: subprocess.Popen[bytes], stop_signal: int) -> None:
     if process.poll() is not None:
         _kill_group(process.pid)
         return
+    family = descendants(process.pid)
     process.send_signal(stop_signal)
     try:
         process.wait(_GRACE_SECONDS)
@@ -187,6 +206,22 @@ def _end(process: subprocess.Popen[bytes], stop_signal: int) -> None:
                 os.kill(pid, signal.SIGKILL)
     _kill_group(process.pid)
     process.wait()
+    _await_the_end(family)
+
+
+def _await_the_end(family: Iterable[int]) -> None:
+    """Wait until a tree is gone: a namespace's processes die a moment after its root."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while any(map(_runs, family)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return False
+    return state[0] not in "ZX"
 
 
 def _kill_group(pid: int) -> None:

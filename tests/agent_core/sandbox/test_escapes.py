@@ -4,52 +4,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent_core.errors import SandboxError
-from agent_core.sandbox import Completed, Limits, Sandbox
-from agent_core.sandbox.bubblewrap import Bubblewrap
-from agent_core.sandbox.confinement import SANDBOX_VARIABLE
-from agent_core.sandbox.finding import probe
-from agent_core.sandbox.landlock import Landlock
-
-pytestmark = pytest.mark.skipif(
-    SANDBOX_VARIABLE in os.environ, reason="already confined: sandboxes do not nest reliably"
-)
-
-
-@pytest.fixture(scope="module", params=[Bubblewrap(), Landlock()], ids=lambda sandbox: sandbox.mode)
-def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    candidate: Sandbox = request.param
-    reason = probe(candidate)
-    if reason is not None:
-        pytest.skip(reason)
-    return candidate
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "secret").write_text("the secret")
-    inside = tmp_path / "inside"
-    inside.mkdir()
-    return inside
-
-
-@pytest.fixture
-def loopback_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def run_python(
-    sandbox: Sandbox, workspace: Path, code: str, limits: Limits | None = None
-) -> Completed:
-    argv = [sys.executable, "-I", "-c", code]
-    return sandbox.run(argv, cwd=workspace, writable=[workspace], limits=limits)
+from agent_core.sandbox import Limits, Sandbox
+from tests.agent_core.sandbox.confined import run_python
 
 
 def test_writes_inside_stay_and_the_exit_code_is_the_commands(
