@@ -1,16 +1,17 @@
 """Pull requests on GitHub or GitHub Enterprise: opened, updated, looked up, never merged."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from agent_core.errors import ForgeError
+from agent_core.forge.github_answers import Comment, Pull, Repository, Review
 from agent_core.forge.github_api import GithubApi, RefusedError, UnsureError
 from agent_core.forge.persons_words import persons_words
 from agent_core.forge.remote import GitRemote
 from agent_core.forge.request import ForgeStatus, Published, PullRequest
 from agent_core.forge.settings import ForgeSettings
+from agent_core.markdown import one_line
 from agent_core.worktree import AUTHOR_EMAIL
 
 _MOST_TEXT_CHARS = 60_000  # GitHub refuses a text beyond 65,536
@@ -62,45 +63,45 @@ class GithubForge:
         self.remote.push(request.commit_sha, request.branch)
         pull = self._ensured(request)
         notes = (*self._labelled(pull), *self._asked_to_review(pull))
-        return Published(str(pull["html_url"]), int(pull["number"]), notes)
+        return Published(one_line(pull.html_url), pull.number, notes)
 
     def status(self, branch: str) -> ForgeStatus:
         """What became of the branch's newest pull request."""
         pull = self._newest(branch)
         if pull is None:
             return ForgeStatus("none")
-        if pull["state"] == "open":
+        if pull.is_open:
             return ForgeStatus("open")
-        if pull["merged_at"]:
+        if pull.merged_at:
             return ForgeStatus("merged")
         return ForgeStatus("closed", self._reason(pull))
 
     def _check_open(self, branch: str) -> None:
         pull = self._newest(branch)
-        if pull is not None and pull["state"] != "open" and not pull["merged_at"]:
+        if pull is not None and not pull.is_open and not pull.merged_at:
             raise ForgeError(
-                f"a person closed pull request {pull['number']} of {self.repository}: reopen it "
+                f"a person closed pull request {pull.number} of {self.repository}: reopen it "
                 "there, or `signals tasks reject` the task"
             )
 
-    def _newest(self, branch: str) -> dict[str, Any] | None:
+    def _newest(self, branch: str) -> Pull | None:
         """The branch's open pull request, else the newest one."""
         owner = self.repository.partition("/")[0]
-        query = {"head": f"{owner}:{branch}", "state": "all", "sort": "created"}
-        listed = self.api.call("GET", "/pulls", query=query | {"direction": "desc"})
+        order = {"sort": "created", "direction": "desc"}
+        query = {"head": f"{owner}:{branch}", "state": "all", **order}
+        listed = self.api.ask(list[Pull], "GET", "/pulls", query=query)
         # GitHub ignores a `head` that it does not understand and lists every pull request.
         own = [pull for pull in listed if self._is_own(pull, branch)]
-        return next((pull for pull in own if pull["state"] == "open"), own[0] if own else None)
+        return next((pull for pull in own if pull.is_open), own[0] if own else None)
 
-    def _is_own(self, pull: dict[str, Any], branch: str) -> bool:
-        home = (pull["head"].get("repo") or {}).get("full_name", "")
-        is_here = str(home).casefold() == self.repository.casefold()
-        return bool(pull["head"]["ref"] == branch and is_here)
+    def _is_own(self, pull: Pull, branch: str) -> bool:
+        home = pull.head.repo.full_name if pull.head.repo else ""
+        return pull.head.ref == branch and home.casefold() == self.repository.casefold()
 
     def _base(self) -> str:
-        return self.settings.base or str(self.api.call("GET", "")["default_branch"])
+        return self.settings.base or self.api.ask(Repository, "GET", "").default_branch
 
-    def _ensured(self, request: PullRequest) -> dict[str, Any]:
+    def _ensured(self, request: PullRequest) -> Pull:
         """The branch's open pull request with the text of this request.
 
         Looked up again whenever it is unsure whether it was opened: never two of them.
@@ -110,8 +111,8 @@ class GithubForge:
         problem: ForgeError | None = None
         for _ in range(_LOOKS):
             pull = self._newest(request.branch)
-            if pull is not None and pull["state"] == "open":
-                return dict(self.api.call("PATCH", f"/pulls/{pull['number']}", send=shown))
+            if pull is not None and pull.is_open:
+                return self.api.ask(Pull, "PATCH", f"/pulls/{pull.number}", send=shown)
             try:
                 return self._opened(request.branch, shown)
             except UnsureError as error:
@@ -122,10 +123,10 @@ class GithubForge:
                 problem = error
         raise problem or ForgeError(f"{self.repository}: the pull request cannot be opened")
 
-    def _opened(self, branch: str, shown: dict[str, str]) -> dict[str, Any]:
+    def _opened(self, branch: str, shown: dict[str, str]) -> Pull:
         wanted = {**shown, "head": branch, "base": self._base(), "draft": self.settings.draft}
         try:
-            return dict(self.api.call("POST", "/pulls", send=wanted, again=False))
+            return self.api.ask(Pull, "POST", "/pulls", send=wanted, again=False)
         except RefusedError as error:
             if error.status == 422 and self.settings.draft and "raft pull request" in str(error):
                 raise ForgeError(
@@ -133,23 +134,23 @@ class GithubForge:
                 ) from None
             raise
 
-    def _labelled(self, pull: dict[str, Any]) -> tuple[str, ...]:
-        present = {label["name"].casefold() for label in pull.get("labels", ())}
+    def _labelled(self, pull: Pull) -> tuple[str, ...]:
+        present = {label.name.casefold() for label in pull.labels}
         missing = [name for name in self.settings.labels if name.casefold() not in present]
         if not missing:
             return ()
-        place = f"/issues/{pull['number']}/labels"
-        return self._tried("label it", place, {"labels": missing})
+        return self._tried("label it", f"/issues/{pull.number}/labels", {"labels": missing})
 
-    def _asked_to_review(self, pull: dict[str, Any]) -> tuple[str, ...]:
+    def _asked_to_review(self, pull: Pull) -> tuple[str, ...]:
         """Ask who was not asked and has not reviewed yet: a rerun troubles nobody twice."""
         if not self.settings.reviewers:
             return ()
-        place = f"/pulls/{pull['number']}"
-        people = [one["login"] for one in pull.get("requested_reviewers", ())]
-        reviews = self.api.call("GET", f"{place}/reviews", query={"per_page": "100"})
-        people += [one["user"]["login"] for one in reviews if one.get("user")]
-        teams = [one["slug"] for one in pull.get("requested_teams", ())]
+        place = f"/pulls/{pull.number}"
+        query = {"per_page": "100"}
+        reviews = self.api.ask(list[Review], "GET", f"{place}/reviews", query=query)
+        people = [one.login for one in pull.requested_reviewers]
+        people += [one.user.login for one in reviews if one.user]
+        teams = [one.slug for one in pull.requested_teams]
         missing = _not_asked(self.settings.reviewers, people, teams)
         if not any(missing.values()):
             return ()
@@ -163,17 +164,17 @@ class GithubForge:
             return (f"could not {what}: {error}",)
         return ()
 
-    def _reason(self, pull: dict[str, Any]) -> str:
+    def _reason(self, pull: Pull) -> str:
         """The last words of an insider about the time of the closing."""
-        closed = datetime.fromisoformat(pull["closed_at"])
-        since = (closed - _COMMENTS_BEFORE_CLOSING).strftime("%Y-%m-%dT%H:%M:%SZ")
-        place = f"/issues/{pull['number']}/comments"
-        comments = self.api.call("GET", place, query={"since": since, "per_page": "100"})
+        if pull.closed_at is None:
+            return ""
+        since = (pull.closed_at - _COMMENTS_BEFORE_CLOSING).strftime("%Y-%m-%dT%H:%M:%SZ")
+        place, query = f"/issues/{pull.number}/comments", {"since": since, "per_page": "100"}
+        comments = self.api.ask(list[Comment], "GET", place, query=query)
         said = [
-            str(comment["body"])
+            comment.body
             for comment in comments
-            if comment.get("author_association") in _INSIDERS
-            and (comment.get("user") or {}).get("type") == "User"
+            if comment.author_association in _INSIDERS and comment.is_of_a_person
         ]
         return persons_words(said[-1]) if said else ""
 
@@ -189,7 +190,9 @@ def git_server(api_url: str) -> str:
     return f"{parts.scheme}://{host}{folder}"
 
 
-def _not_asked(wanted: tuple[str, ...], people: list[str], teams: list[str]) -> dict[str, Any]:
+def _not_asked(
+    wanted: tuple[str, ...], people: list[str], teams: list[str]
+) -> dict[str, list[str]]:
     asked = {name.casefold() for name in people}
     asked_teams = {name.casefold() for name in teams}
     slugs = [name.partition("/")[2] for name in wanted if "/" in name]

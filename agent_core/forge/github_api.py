@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from agent_core.errors import ForgeError
 from agent_core.markdown import one_line
@@ -16,6 +18,7 @@ from agent_core.markdown import one_line
 if TYPE_CHECKING:
     from httpx2 import Client, Response
 
+_Answer = TypeVar("_Answer")
 _API_VERSION = "2022-11-28"
 _TRIES = 3
 _PAUSE_SECONDS = 0.5
@@ -70,6 +73,23 @@ class GithubApi:
                 self.sleep(pause)
         raise AssertionError("the last try pauses no more")
 
+    def ask(
+        self,
+        kind: type[_Answer],
+        method: str,
+        path: str,
+        *,
+        send: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        again: bool = True,
+    ) -> _Answer:
+        """The same as a value of `kind`. Raises ForgeError where the answer is none."""
+        answer = self.call(method, path, send=send, query=query, again=again)
+        try:
+            return TypeAdapter(kind).validate_python(answer)
+        except ValidationError:
+            raise ForgeError(self._unreadable(method, path)) from None
+
     def _client(self) -> "Client":
         import httpx2
 
@@ -119,7 +139,8 @@ class GithubApi:
         reset = _number(headers.get("x-ratelimit-reset"))
         if headers.get("x-ratelimit-remaining") == "0" and reset is not None:
             return max(0.0, reset - self.now())
-        return _UNSTATED_WAIT_SECONDS if response.status_code == 429 else None
+        is_limit = response.status_code == 429 or "rate limit" in _said(response).lower()
+        return _UNSTATED_WAIT_SECONDS if is_limit else None
 
     def _read(self, response: "Response | str", method: str, path: str) -> Any:
         place = f"{self.repository} on {self.api_url}"
@@ -132,7 +153,11 @@ class GithubApi:
         try:
             return response.json() if response.content else None
         except ValueError:
-            raise ForgeError(f"{place}: {method} {path} gave no JSON; is it api_url?") from None
+            raise ForgeError(self._unreadable(method, path)) from None
+
+    def _unreadable(self, method: str, path: str) -> str:
+        call = f"{method} /repos/{self.repository}{path}"
+        return f"{self.api_url}: {call} gave no answer of GitHub's; check [forge] api_url"
 
     def _meaning(self, response: "Response") -> str:
         """What an error means here, and the remedy."""
@@ -140,8 +165,9 @@ class GithubApi:
         if wait is not None:
             at = datetime.fromtimestamp(self.now() + wait, UTC)
             return f"limits the rate until {at:%H:%M} UTC; run the task again after it"
+        if response.is_redirect:
+            return "the repository has moved: set [forge] repository to its new name"
         meaning = {
-            301: "the repository has moved: set [forge] repository to its new name",
             401: f"the token in {self.token_env} is not valid: make a new one",
             403: f"the token in {self.token_env} may not do this: it needs to write contents and "
             "pull requests",

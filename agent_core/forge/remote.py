@@ -38,6 +38,7 @@ _SETTINGS = {
 }
 
 
+_NOT_IN_BRANCHES = frozenset(" :*?[\\^~\t\n")
 _KEPT_VARIABLES = ("GIT_SSL_", "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
 
 
@@ -59,6 +60,8 @@ class GitRemote:
 
     def tips(self, base: str, branch: str) -> Tips:
         """Fetch both branches. Raises ForgeError."""
+        if set(base) & _NOT_IN_BRANCHES:
+            raise ForgeError(f"{self.url}: {base!r} is no name for a branch: set [forge] base")
         wanted = [f"refs/heads/{name}" for name in (base, branch)]
         listed = self._git("ls-remote", self.url, *wanted).splitlines()
         found = {ref: sha for sha, ref in (line.split("\t", 1) for line in listed)}

@@ -156,18 +156,17 @@ def test_a_push_that_is_cut_off_is_done_again(world: World) -> None:
         (403, {"Retry-After": "9"}, 9.0),
         (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1000030"}, 30.0),
         (429, {}, 60.0),
+        (403, {}, 60.0),
     ],
-    ids=["429", "secondary limit", "primary limit", "without headers"],
+    ids=["429", "secondary limit", "primary limit", "without headers", "by its words only"],
 )
 def test_a_short_rate_limit_is_waited_for(
     world: World, status: int, headers: dict[str, str], pause: float
 ) -> None:
-    world.github.faults.append(Fault("GET", "/pulls", status, headers))
+    said = {"message": "You have exceeded a secondary rate limit."}
+    world.github.faults.append(Fault("GET", "/pulls", status, headers, said))
     assert world.forge().status(BRANCH) == ForgeStatus("none")
-    world.github.faults.append(Fault("GET", "/pulls", status, headers))
-    forge = world.forge()
-    forge.status(BRANCH)
-    assert world.pauses == [pause, pause]
+    assert world.pauses == [pause]
 
 
 def test_a_long_rate_limit_is_told(world: World) -> None:
@@ -184,6 +183,7 @@ def test_a_long_rate_limit_is_told(world: World) -> None:
         (Fault("GET", "/pulls", 404), r"not found: check \[forge\] repository"),
         (Fault("GET", "/pulls", 403), "needs to write contents and pull requests"),
         (Fault("GET", "/pulls", 301), "has moved"),
+        (Fault("GET", "/pulls", 200, body={"a": "page"}), "gave no answer of GitHub's"),
         (
             Fault("POST", "/pulls", 422, body={"message": "Draft pull requests are not supported"}),
             "set .forge. draft = false",
@@ -193,7 +193,7 @@ def test_a_long_rate_limit_is_told(world: World) -> None:
             "says no .422: No commits between main and x.",
         ),
     ],
-    ids=["404", "403", "301", "no drafts", "422"],
+    ids=["404", "403", "301", "no GitHub", "no drafts", "422"],
 )
 def test_a_refusal_is_one_line_with_the_remedy(world: World, fault: Fault, words: str) -> None:
     world.github.faults.append(fault)
