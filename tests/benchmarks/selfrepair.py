@@ -36,7 +36,7 @@ from tests.benchmarks.selfrepair_world.patient import (
 REPOSITORY = Path(__file__).resolve().parents[2]
 # The tests of what patches touch: specs, tools, playbooks.
 QUICK_TESTS = (
-    *("-m", "pytest", "tests/agent_core/tools", "tests/agent_core/toolkit"),
+    *("-m", "pytest", "tests/agent_core/toolkit", "tests/agent_core/tools/test_file_tools.py"),
     *("tests/agent_core/test_playbook.py", "-q", "-p", "no:cacheprovider"),
     *("-m", "not slow and not shared and not browser"),
 )
@@ -51,6 +51,8 @@ def main() -> None:
         for defect in found
         if not options.only or defect.name in options.only
     ]
+    # Those that a playbook is meant for first: they take longest.
+    defects.sort(key=lambda item: item[1].kind)
     with tempfile.TemporaryDirectory(prefix="selfrepair-", dir=options.work) as name:
         setting = _setting(Path(name), options)
         if options.sound:
@@ -96,7 +98,7 @@ def _treat_all(defects: Sequence[tuple[str, Defect]], setting: Setting, jobs: in
         except Exception as error:  # noqa: BLE001  one defect's failure is a row, with its reason
             row = Row(defect.name, defect.kind, half, reason=f"{type(error).__name__}: {error}")
         shutil.rmtree(setting.work / defect.name, ignore_errors=True)
-        print(f"{row.name}: {row.reason} ({row.minutes:.1f} min)", flush=True)
+        print(f"{table([row]).splitlines()[-1]} {row.details} {row.seconds}", flush=True)
         return row
 
     with ThreadPoolExecutor(jobs) as pool:

@@ -39,6 +39,7 @@ SCENARIOS = Path(__file__).parent.parent / "selfrepair_scenarios"
 SOUND_START = datetime(2026, 8, 3, tzinfo=UTC)
 DEFECTIVE_START = datetime(2026, 9, 7, tzinfo=UTC)
 REPAIRED_START = datetime(2026, 10, 12, tzinfo=UTC)
+_END = datetime(2027, 1, 1, tzinfo=UTC)
 _MOST_TASKS = 3
 _SIGNIFICANT = 0.05
 _WORKERS = 2
@@ -208,26 +209,31 @@ def _merge(row: Row, task: TaskRow, branch: str, clone: Path, home: Home, settin
 
 
 _RATES = """
-SELECT release, min(started_at) AS since, count(*) AS total,
+SELECT count(*) AS total,
        count(*) FILTER (session_key IN (
            SELECT session_key FROM moments WHERE polarity = 'friction' AND type = $type
            AND ($tool IS NULL OR tool = $tool)
            AND ($error_class IS NULL OR error_class = $error_class))) AS hits
 FROM sessions JOIN judgements USING (session_key)
 WHERE current AND exclusion IS NULL AND agent = $agent AND NOT is_autonomous
-GROUP BY release ORDER BY since
+  AND started_at >= $since AND started_at < $until
 """
 
 
 def _rates(home: Home, task: TaskRow) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Sessions with the pattern, and all, of the defective and of the repaired release."""
+    """Sessions with the pattern, and all, before and after the merge.
+
+    By time: a repair may restore the sound text to the letter, and with it the release.
+    """
     wanted = {name: getattr(task, name) for name in ("type", "tool", "error_class", "agent")}
+    counted = []
     with make_context(home).warehouse() as connection:
-        rows = query(connection, _RATES, wanted).to_dicts()
-    if len(rows) < 3:
-        raise AssertionError(f"three releases were played, {len(rows)} are in the warehouse")
-    before, after = rows[-2:]
-    return (before["hits"], before["total"]), (after["hits"], after["total"])
+        for since, until in ((DEFECTIVE_START, REPAIRED_START), (REPAIRED_START, _END)):
+            (row,) = query(
+                connection, _RATES, {**wanted, "since": since, "until": until}
+            ).to_dicts()
+            counted.append((row["hits"], row["total"]))
+    return counted[0], counted[1]
 
 
 def _broken(base: Path, patched: Path, scratch: Path) -> int:
@@ -278,7 +284,8 @@ def sound_tasks(count: int, setting: Setting, chunk: int = 50) -> tuple[int, lis
 def with_sound_sessions(setting: Setting) -> Setting:
     """The same, with the sessions of the sound release played into `setting.sound`."""
     home = Home(setting.sound).prepare()
-    play_sessions(home.root, setting.repository, 0, setting.sessions, SOUND_START)
+    # The baseline is played once for all defects, so it may be larger.
+    play_sessions(home.root, setting.repository, 0, setting.sessions * 3 // 2, SOUND_START)
     return replace(setting, sound=home.root)
 
 
