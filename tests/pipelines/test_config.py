@@ -1,5 +1,6 @@
 """The configuration file and its errors."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,40 @@ def test_every_key_can_be_shown() -> None:
     values = {key: config.value_of(key) for key in config_keys()}
     assert values["judge.judge"] == "rules"
     assert values["select.min_user_turns"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[forge]\nname = "github"', 'forge: value error, [forge] repository: "owner/name"'),
+        (
+            '[forge]\nname = "github"\nrepository = "o/s"\napi_url = "http://x.example/api/v3"',
+            "http would send the token unencrypted",
+        ),
+        ('[forge]\ntoken = "ghp_x"', "unknown key forge.token"),
+        ('[target]\nrepo = "/r"\npatchable = ["tools"]', "needs agent too"),
+        ('[target]\npatchable = ["tools"]\nagent = "x"', "needs repo too"),
+        ('[target]\nrepo = "/r"\nagent = "x"\npatchable = ["../x"]', "../x is no place below"),
+        ('[target]\nrepo = "/r"\nagent = "x"\npatchable = [".git/hooks"]', "is no place below"),
+        ('[target]\nrepo = "/r"\ntest_command = ["make"]', "only repo counts"),
+    ],
+    ids=["no repository", "plain http", "token", "no agent", "no repo", "above", "git", "core"],
+)
+def test_a_forge_or_target_that_cannot_work_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "signals.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("page", ["forges.md", "targets.md"])
+def test_what_the_docs_show_is_valid(repository: Path, tmp_path: Path, page: str) -> None:
+    text = (repository / "docs" / page).read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "signals.toml"
+    path.write_text(shown)
+    assert load_config(path) != Config()
