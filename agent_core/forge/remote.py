@@ -116,9 +116,11 @@ class GitRemote:
     def _environment(self) -> Mapping[str, str]:
         """This process's, without what makes git trace, ask, or look elsewhere."""
         parts = urlsplit(self.url)
-        # Asked for this host only: what a rewritten URL leads to gets no token.
-        helper = f"credential.{parts.scheme}://{parts.netloc}.helper"
-        settings = list({**_SETTINGS, helper: _HELPER}.items())
+        host = f"{parts.scheme}://{parts.netloc}"
+        # Asked for this host only: what a rewritten URL leads to gets no token. A CI's checkout
+        # leaves a header of its own in the configuration, which would go along with ours.
+        own = {f"credential.{host}.helper": _HELPER, f"http.{host}/.extraHeader": ""}
+        settings = list({**_SETTINGS, **own}.items())
         kept = {name: value for name, value in os.environ.items() if _is_kept(name)}
         given = {"GIT_CONFIG_COUNT": str(len(settings))}
         for number, (key, value) in enumerate(settings):

@@ -94,6 +94,29 @@ def test_an_own_proposal_is_replaced(repository: Path, tmp_path: Path) -> None:
     assert git(repository, "rev-list", "--count", "main..signals/t1") == "1"
 
 
+@pytest.mark.slow
+def test_a_proposal_that_others_have_seen_is_followed(repository: Path, tmp_path: Path) -> None:
+    def commit(value: bytes, onto: str | None) -> str:
+        with checkout(repository, tmp_path / "work") as worktree:
+            return worktree.commit({"tool.toml": value}, "Raise it", "signals/t1", _AT, onto)
+
+    first = commit(b"2", None)
+    assert commit(b"2", first) == first
+    second = commit(b"3", first)
+    (repository / "secret" / "answer").write_text("43\n")
+    commit_as_person(repository, "goes on")
+    third = commit(b"4", second)
+    assert git(repository, "show", "-s", "--format=%P", second) == first
+    assert git(repository, "show", "-s", "--format=%P", third).split() == [
+        second,
+        git(repository, "rev-parse", "main"),
+    ]
+    assert git(repository, "diff", "--name-only", "main", third) == "tool.toml"
+    git(repository, "merge", "-q", "--ff-only", third)
+    merged = commit(b"5", third)  # the task came back after its merge
+    assert git(repository, "show", "-s", "--format=%P", merged) == third
+
+
 def test_a_persons_commit_on_the_branch_is_kept(repository: Path, tmp_path: Path) -> None:
     with checkout(repository, tmp_path / "work") as worktree:
         worktree.commit({"tool.toml": b"2"}, "Raise it", "signals/t1", _AT)

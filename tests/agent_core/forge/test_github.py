@@ -217,6 +217,14 @@ def test_a_wrong_token_is_named_by_its_variable(world: World) -> None:
     assert world.github.git("branch", "--list", BRANCH) == ""
 
 
+def test_what_else_is_configured_for_the_host_is_not_sent(world: World) -> None:
+    """As a checkout in a CI leaves it: git would send both, and servers refuse that."""
+    key = f"http.{world.github.url}/.extraheader"
+    git(world.clone, "config", key, "Authorization: Basic bWluZTptaW5l")
+    assert world.published() == 1
+    assert not [given for given in world.github.authorizations if "bWluZTptaW5l" in given]
+
+
 def test_the_token_stays_in_the_environment_of_one_process(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
