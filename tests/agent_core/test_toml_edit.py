@@ -48,6 +48,9 @@ timeout = 9"""
             id="new key",
         ),
         pytest.param(
+            "limits", "on", True, "# of a call\n", "# of a call\non = true\n", id="boolean"
+        ),
+        pytest.param(
             "more", "x", 1, 'timeout = 9"""\n', 'timeout = 9"""\n\n[more]\nx = 1\n', id="new table"
         ),
     ],
@@ -56,6 +59,15 @@ def test_changes_one_value(table: str, key: str, value: str | float, old: str, n
     changed = with_value(TEXT, table, key, value)
     assert changed == TEXT.replace(old, new, 1)
     assert tomllib.loads(changed)[table][key] == value
+
+
+def test_changes_what_stands_before_the_first_table() -> None:
+    text = 'name = "x"\nabout = """\n[no table]\n"""\n\n[limits]\nname = 1\n'
+    assert with_value(text, "", "name", "y") == text.replace('"x"', '"y"')
+    assert with_value(text, "", "lines", ["a", "b"]) == text.replace(
+        '"""\n\n[limits]', '"""\nlines = ["a", "b"]\n\n[limits]'
+    )
+    assert tomllib.loads(with_value("", "", "a", 1)) == {"a": 1}
 
 
 def test_finds_a_value_only_in_its_table() -> None:

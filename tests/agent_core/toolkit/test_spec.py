@@ -11,6 +11,7 @@ from agent_core.toolkit import ToolError, load_spec, load_tools
 GOOD = """
 name = "cut"
 description = "Cuts after {seconds} s."
+coerced = ["times"]
 [parameters]
 type = "object"
 required = ["path"]
@@ -27,6 +28,8 @@ minimum = 1
 type = "string"
 description = "h"
 enum = ["fast", "slow"]
+[values.how]
+quickly = "fast"
 [aliases]
 file = "path"
 [limits]
@@ -75,6 +78,18 @@ def spec_file(folder: Path, text: str) -> Path:
             "cut.toml: the spec: Value error, aliases point at unknown arguments ['paht']",
             id="alias of nothing",
         ),
+        pytest.param(
+            'coerced = ["times"]',
+            'coerced = ["time"]',
+            "cut.toml: the spec: Value error, coerced names unknown arguments ['time']",
+            id="coerced nothing",
+        ),
+        pytest.param(
+            "coerced",
+            'paging = "path"\ncoerced',
+            "cut.toml: the spec: Value error, paging names path, which is no integer argument",
+            id="pages by text",
+        ),
     ],
 )
 def test_a_wrong_spec_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -98,6 +113,11 @@ def test_text_that_is_no_toml_is_refused(tmp_path: Path) -> None:
         pytest.param({"path": "a", "times": True}, "times must be a integer", id="bool is no int"),
         pytest.param({"path": "a", "times": 0}, "times must be at least 1", id="minimum"),
         pytest.param({"path": "a", "how": "x"}, "how must be one of fast, slow", id="enum"),
+        pytest.param({"path": "a", "times": " 5"}, {"path": "a", "times": 5}, id="number as text"),
+        pytest.param({"path": "a", "times": "5x"}, "times must be a integer", id="no number"),
+        pytest.param(
+            {"path": "a", "how": "Quickly"}, {"path": "a", "times": 2, "how": "fast"}, id="synonym"
+        ),
         pytest.param({"path": "a", "x": 1}, "no argument is called x", id="unknown"),
     ],
 )
