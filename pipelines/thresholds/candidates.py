@@ -131,4 +131,5 @@ def _strata(sides: pl.DataFrame, shown: pl.DataFrame) -> list[Stratum]:
         )
         .filter(pl.col("hits") + pl.col("base_hits") > 0)
     )
-    return [Stratum(*map(int, row)) for row in counts.drop("stratum").iter_rows()]
+    # In one order, so that a rerun gives the same to the last digit.
+    return sorted(Stratum(*map(int, row)) for row in counts.drop("stratum").iter_rows())
