@@ -129,24 +129,26 @@ class Alarm(NamedTuple):
     patterns: tuple[int, ...]
 
 
-def fisher_alarms(world: World, *, corrected: bool) -> Iterator[Alarm]:
-    """Newest release against the ones before, every day."""
+def fisher_alarms(world: World) -> dict[str, list[Alarm]]:
+    """Newest release against the ones before, every day; without and with correction."""
+    found: dict[str, list[Alarm]] = {rule: [] for rule in RULES[:2]}
+    daily = np.zeros((world.shape.days + 1, world.shape.patterns), np.int64)
+    np.add.at(daily, world.day + 1, world.hits)
+    hits, sessions = daily.cumsum(0), np.searchsorted(world.day, np.arange(world.shape.days + 1))
     for today in range(world.shape.days):
-        begun = _begun(world, today)
-        newest = (world.day >= begun) & (world.day <= today)
-        before = world.day < begun
-        if min(newest.sum(), before.sum()) < FLOORS.min_sessions:
+        begun, end = _begun(world, today), today + 1
+        newer, before = int(sessions[end] - sessions[begun]), int(sessions[begun])
+        new, old = hits[end] - hits[begun], hits[begun]
+        tested = np.flatnonzero(new >= FLOORS.min_sessions)
+        if min(newer, before) < FLOORS.min_sessions or not tested.size:
             continue
-        new, old = world.hits[newest].sum(0), world.hits[before].sum(0)
-        p_values = hypergeom.sf(new - 1, newest.sum() + before.sum(), new + old, newest.sum())
-        tested = new >= FLOORS.min_sessions
-        if not tested.any():
-            continue
-        found = np.flatnonzero(tested)
-        levels = false_discovery_control(p_values[tested]) if corrected else p_values[tested]
-        patterns = found[levels <= FLOORS.false_discovery_rate]
-        if patterns.size:
-            yield Alarm(today, f"release {world.calendar[today]}", tuple(patterns))
+        p_values = hypergeom.sf(new[tested] - 1, newer + before, (new + old)[tested], newer)
+        for rule, levels in zip(found, (p_values, false_discovery_control(p_values)), strict=True):
+            patterns = tested[levels <= FLOORS.false_discovery_rate]
+            if patterns.size:
+                name = f"release {world.calendar[today]}"
+                found[rule].append(Alarm(today, name, tuple(patterns.tolist())))
+    return found
 
 
 def _begun(world: World, today: int) -> int:
@@ -224,9 +226,10 @@ def _found(
     counts = _strata(world, newer, before)
     totals = world.hits[newer | before].sum(0)
     tested, p_values = [], []
+    excess = _excess(counts)
     for pattern in np.flatnonzero(totals >= FLOORS.min_sessions):
         strata = [Stratum(*map(int, row)) for row in counts[:, :, pattern].T if row[0] + row[2]]
-        if not exact and _excess(strata) < _SURELY_NOT:
+        if not exact and excess[pattern] < _SURELY_NOT:
             tested.append(pattern)
             p_values.append(1.0)
             continue
@@ -263,32 +266,28 @@ def _strata(world: World, newer: NDArray[np.bool_], before: NDArray[np.bool_]) -
         first[np.unique(user, return_index=True)[1]] = True
         counted = is_on_both[user] | first
         places, stratum = places[counted], np.where(is_on_both[user], user, users)[counted]
-        hits = np.zeros((users + 1, world.shape.patterns), np.int64)
-        np.add.at(hits, stratum, world.hits[places])
+        rows, patterns = np.nonzero(world.hits[places])
+        cells = stratum[rows] * world.shape.patterns + patterns
+        hits = np.bincount(cells, minlength=(users + 1) * world.shape.patterns)
+        hits = hits.reshape(users + 1, world.shape.patterns)
         sessions = np.bincount(stratum, minlength=users + 1)
         taken += [hits, np.broadcast_to(sessions[:, None], hits.shape)]
     return np.stack(taken)
 
 
-def _excess(strata: list[Stratum]) -> float:
-    """Hits on the newer side above expectation, in standard deviations."""
-    expected = variance = seen = 0.0
-    for hits, sessions, base, base_sessions in strata:
-        total, all_ = hits + base, sessions + base_sessions
-        share = sessions / all_
-        seen += hits
-        expected += total * share
-        variance += total * share * (1 - share) * (all_ - total) / max(all_ - 1, 1)
-    return (seen - expected) / variance**0.5 if variance > 0 else 0.0
+def _excess(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of each pattern: hits on the newer side above expectation, in standard deviations."""
+    hits, sessions, base, base_sessions = counts
+    total, every = hits + base, np.maximum(sessions + base_sessions, 1)
+    share = sessions / every
+    variance = (total * share * (1 - share) * (every - total) / np.maximum(every - 1, 1)).sum(0)
+    above = (hits - total * share).sum(0)
+    return np.asarray(above / np.sqrt(np.maximum(variance, 1e-12)))
 
 
 def by_rule(world: World) -> dict[str, list[Alarm]]:
     """What each rule finds in a world."""
-    return {
-        RULES[0]: list(fisher_alarms(world, corrected=False)),
-        RULES[1]: list(fisher_alarms(world, corrected=True)),
-        RULES[2]: list(signals_alarms(world)),
-    }
+    return {**fisher_alarms(world), RULES[2]: list(signals_alarms(world))}
 
 
 def null_worlds(worlds: int) -> Iterator[dict[str, Any]]:
@@ -315,7 +314,7 @@ def null_worlds(worlds: int) -> Iterator[dict[str, Any]]:
                     }
 
 
-RISES = ((0.02, 0.10), (0.05, 0.15), (0.05, 0.25), (0.10, 0.30), (0.10, 0.50))
+RISES = ((0.02, 0.10), (0.05, 0.15), (0.05, 0.25), (0.10, 0.30))
 RISE_RELEASE = 13
 WATCHED_DAYS = 42
 
