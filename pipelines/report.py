@@ -4,22 +4,28 @@ Reads the snapshot's files alone, so that it says what the dashboards show. A se
 not be judged is never counted as one without friction: it stands in the coverage by itself.
 """
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 import polars as pl
 
 from agent_core.errors import HomeError
 from pipelines.rates import ANY
+from pipelines.report_repair import (
+    BreachReport,
+    RepairReport,
+    TaskReport,
+    read_repair,
+    read_tasks,
+)
+from pipelines.report_rows import as_rows, read_table
 from pipelines.report_text import report_lines
 from pipelines.stages.snapshot import current_snapshot
 
 EXAMPLES_PER_TYPE = 2
 _SEVERITIES = pl.Enum(["low", "medium", "high"])
-_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,54 +201,6 @@ class UnservedReport:
 
 
 @dataclass(frozen=True, slots=True)
-class BreachReport:
-    """A pattern whose rate rose beyond its baseline."""
-
-    breach_id: str
-    agent: str
-    release: str
-    type: str
-    tool: str | None
-    error_class: str | None
-    affected: int
-    sessions: int
-    baseline_affected: int
-    baseline_sessions: int
-    rate: float
-    baseline_rate: float
-    rise_low: float
-    rise_high: float
-    q_value: float
-    task_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class GateReport:
-    """A gate's result in a task's latest attempt."""
-
-    gate: str
-    status: str
-    reason: str | None
-    """None in a team's snapshot."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskReport:
-    """A patch task with what its latest attempt came to."""
-
-    task_id: str
-    title: str
-    state: str
-    suspected_cause: str | None
-    evidence: tuple[str, ...]
-    attempt: str | None
-    """Status and reason of the latest attempt; None: not attempted."""
-    branch: str | None
-    pr_path: str | None
-    gates: tuple[GateReport, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """All that `signals report` says."""
 
@@ -266,6 +224,7 @@ class Report:
     proposals: tuple[ProposalReport, ...]
     breaches: tuple[BreachReport, ...]
     tasks: tuple[TaskReport, ...]
+    repair: RepairReport
 
 
 def read_report(snapshots: Path) -> Report:
@@ -292,32 +251,33 @@ def render_report(directory: Path) -> Report:
 
 def _rendered(directory: Path) -> Report:
     head = orjson.loads((directory / "schema.json").read_bytes())
-    rates = _read(directory, "rates_overall")
-    moments = _read(directory, "moments") if "moments" in head["tables"] else None
+    rates = read_table(directory, "rates_overall")
+    moments = read_table(directory, "moments") if "moments" in head["tables"] else None
     return Report(
         run_id=head["run_id"],
         published_at=head["published_at"],
         mode=head["mode"],
-        coverage=_as_rows(Count, _read(directory, "coverage")),
-        judges=_as_rows(JudgeUse, _read(directory, "judges")),
-        accuracy=_as_rows(Accuracy, _read(directory, "judge_quality")),
-        costs=_as_rows(
+        coverage=as_rows(Count, read_table(directory, "coverage")),
+        judges=as_rows(JudgeUse, read_table(directory, "judges")),
+        accuracy=as_rows(Accuracy, read_table(directory, "judge_quality")),
+        costs=as_rows(
             CostReport,
-            _read(directory, "costs").with_columns(pl.col("prices_as_of").cast(pl.String)),
+            read_table(directory, "costs").with_columns(pl.col("prices_as_of").cast(pl.String)),
         ),
-        unpriced_models=_as_rows(UnpricedModel, _read(directory, "unpriced_models")),
+        unpriced_models=as_rows(UnpricedModel, read_table(directory, "unpriced_models")),
         friction=_any_rate(rates, "friction"),
         delight=_any_rate(rates, "delight"),
-        audit=_as_rows(AuditReport, _read(directory, "audit")),
+        audit=as_rows(AuditReport, read_table(directory, "audit")),
         friction_types=_types(rates, moments, "friction"),
         delight_types=_types(rates, moments, "delight"),
         drift=_drift(directory),
-        unserved=_as_rows(UnservedReport, _read(directory, "unserved")),
-        proposals=_as_rows(
-            ProposalReport, _read(directory, "proposals").filter(pl.col("status") == "open")
+        unserved=as_rows(UnservedReport, read_table(directory, "unserved")),
+        proposals=as_rows(
+            ProposalReport, read_table(directory, "proposals").filter(pl.col("status") == "open")
         ),
-        breaches=_as_rows(BreachReport, _read(directory, "breaches")),
-        tasks=_tasks(directory),
+        breaches=as_rows(BreachReport, read_table(directory, "breaches")),
+        tasks=read_tasks(directory),
+        repair=read_repair(directory),
     )
 
 
@@ -331,28 +291,19 @@ def report_as_text(report: Report) -> str:
     return "\n".join(report_lines(report_as_dict(report)))
 
 
-def _read(directory: Path, table: str) -> pl.DataFrame:
-    return pl.read_parquet(directory / f"{table}.parquet")
-
-
-def _as_rows(kind: type[_Row], frame: pl.DataFrame) -> tuple[_Row, ...]:
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    return tuple(kind(**row) for row in frame.select(names).iter_rows(named=True))
-
-
 def _any_rate(rates: pl.DataFrame, polarity: str) -> Rate:
     """The rate of whatever type; empty where a team's floors withhold it."""
     rows = rates.filter(pl.col("polarity") == polarity, pl.col("type") == ANY)
-    return next(iter(_as_rows(Rate, rows)), Rate(0, 0, None, None, None))
+    return next(iter(as_rows(Rate, rows)), Rate(0, 0, None, None, None))
 
 
 def _drift(directory: Path) -> tuple[DriftReport, ...]:
     """What changed, a cluster by its name."""
-    names = _read(directory, "clusters").select("cluster_id", "name")
+    names = read_table(directory, "clusters").select("cluster_id", "name")
     days = pl.col("before_from", "after_from").cast(pl.String)
-    changed = _read(directory, "drift").filter(pl.col("change") != "steady").with_columns(days)
+    changed = read_table(directory, "drift").filter(pl.col("change") != "steady").with_columns(days)
     told = changed.join(names, left_on="value", right_on="cluster_id", how="left")
-    return _as_rows(DriftReport, told.with_columns(value=pl.coalesce("name", "value")))
+    return as_rows(DriftReport, told.with_columns(value=pl.coalesce("name", "value")))
 
 
 def _types(
@@ -361,7 +312,7 @@ def _types(
     typed = rates.filter(pl.col("polarity") == polarity, pl.col("type") != ANY)
     return tuple(
         _type_report(name, rate, moments, polarity)
-        for name, rate in zip(typed["type"], _as_rows(Rate, typed), strict=True)
+        for name, rate in zip(typed["type"], as_rows(Rate, typed), strict=True)
     )
 
 
@@ -385,31 +336,4 @@ def _examples(moments: pl.DataFrame) -> tuple[Example, ...]:
         pl.col("session_key").first(),
     )
     most = described.sort("sessions", descending=True, maintain_order=True)
-    return _as_rows(Example, most.head(EXAMPLES_PER_TYPE))
-
-
-def _tasks(directory: Path) -> tuple[TaskReport, ...]:
-    attempts = _read(directory, "task_attempts").sort("started_at", "attempt_id")
-    gates = _read(directory, "gate_results")
-    latest = {row["task_id"]: row for row in attempts.iter_rows(named=True)}
-    tasks = _read(directory, "tasks").iter_rows(named=True)
-    return tuple(_task(task, latest.get(task["task_id"], {}), gates) for task in tasks)
-
-
-def _task(task: dict[str, Any], attempt: dict[str, Any], gates: pl.DataFrame) -> TaskReport:
-    own = gates.filter(pl.col("attempt_id") == attempt.get("attempt_id", ""))
-    return TaskReport(
-        task_id=task["task_id"],
-        title=task["title"],
-        state=task["state"],
-        suspected_cause=task["suspected_cause"],
-        evidence=tuple(task["evidence"]),
-        attempt=_join(": ", (attempt.get("status"), attempt.get("reason"))) or None,
-        branch=attempt.get("branch"),
-        pr_path=attempt.get("pr_path"),
-        gates=_as_rows(GateReport, own),
-    )
-
-
-def _join(separator: str, texts: Iterable[str | None]) -> str:
-    return separator.join(text for text in texts if text)
+    return as_rows(Example, most.head(EXAMPLES_PER_TYPE))

@@ -1,15 +1,15 @@
-"""The report's plain text, at most `WIDTH` columns wide; takes its JSON form."""
+"""The report's plain text, at most `report_layout.WIDTH` columns wide; takes its JSON form."""
 
-import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-WIDTH = 100
+from pipelines.report_layout import entry, judge_entry, plural
+from pipelines.report_repair_text import breach_lines, effect_lines, task_lines
+
 _POLARITIES = ("friction", "delight")
 _TYPES_SHOWN = 6
-_BREACHES_SHOWN = 10
 _CHANGES_SHOWN = 8
 _PROPOSALS_SHOWN = 8
 _BASES = {
@@ -23,7 +23,7 @@ _Rows = Sequence[Mapping[str, Any]]
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """The lines of the report, section by section; empty sections say so in one line."""
     moment = report["published_at"][:16].replace("T", " ")
-    yield from _entry(f"Signals report of {moment} (run {report['run_id']})", 0)
+    yield from entry(f"Signals report of {moment} (run {report['run_id']})", 0)
     coverage = chain(
         _coverage(report["coverage"], report["judges"]),
         _cost(report["costs"], report["unpriced_models"]),
@@ -38,8 +38,9 @@ def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _section("What changed", _drift(report["drift"]))
     yield from _section("Asked for and not served", _unserved(report["unserved"]))
     yield from _section("Schema proposals", _proposals(report["proposals"]))
-    yield from _section("Breaches", _breaches(report["breaches"], friction))
-    yield from _section("Patch tasks", _tasks(report["tasks"]))
+    yield from _section("Breaches", breach_lines(report["breaches"], friction))
+    yield from _section("Patch tasks", task_lines(report["tasks"]))
+    yield from _section("Effect of merged patches", effect_lines(report["repair"]))
 
 
 def _section(title: str, body: Iterator[str]) -> Iterator[str]:
@@ -51,10 +52,10 @@ def _section(title: str, body: Iterator[str]) -> Iterator[str]:
 def _coverage(coverage: _Rows, judges: _Rows) -> Iterator[str]:
     sessions = [row for row in coverage if row["area"] == "sessions"]
     seen, left_out = _total(sessions), _total(sessions, "excluded")
-    yield from _entry(f"{seen:>6} sessions seen in {_files(coverage)}")
-    yield from _entry(f"{left_out:>6} left out{_reasons(sessions, 'excluded')}")
-    yield from _entry(f"{seen - left_out:>6} selected, of which")
-    yield from _entry(f"{_total(sessions, 'judged'):>6} judged{_judges(judges)}", 4)
+    yield from entry(f"{seen:>6} sessions seen in {_files(coverage)}")
+    yield from entry(f"{left_out:>6} left out{_reasons(sessions, 'excluded')}")
+    yield from entry(f"{seen - left_out:>6} selected, of which")
+    yield from entry(f"{_total(sessions, 'judged'):>6} judged{_judges(judges)}", 4)
     for status, words in (
         ("pending", "pending"),
         ("unscored", "could not be judged"),
@@ -62,13 +63,13 @@ def _coverage(coverage: _Rows, judges: _Rows) -> Iterator[str]:
     ):
         if _total(sessions, status) or status == "unscored":
             line = f"{_total(sessions, status):>6} {words}{_reasons(sessions, status)}"
-            yield from _entry(line, 4)
+            yield from entry(line, 4)
     quarantined = _total([row for row in coverage if row["area"] == "records"], "quarantined")
     if quarantined:
-        yield from _entry(f"{quarantined:>6} broken records set aside")
+        yield from entry(f"{quarantined:>6} broken records set aside")
     withheld = _total([row for row in coverage if row["area"] == "withheld"])
     if withheld:
-        yield from _entry(f"{withheld:>6} rows withheld: fewer sessions or users than the floors")
+        yield from entry(f"{withheld:>6} rows withheld: fewer sessions or users than the floors")
 
 
 def _cost(costs: _Rows, unpriced: _Rows) -> Iterator[str]:
@@ -82,11 +83,11 @@ def _cost(costs: _Rows, unpriced: _Rows) -> Iterator[str]:
     line = f" cost: {total}" + (f" ({basis})" if basis else "")
     if calls:
         names = [row["model"] for row in unpriced]
-        of_models = f" of {_plural(len(names), 'model')}" if names else ""
-        line += f", {_plural(calls, 'call')}{of_models} without a price"
+        of_models = f" of {plural(len(names), 'model')}" if names else ""
+        line += f", {plural(calls, 'call')}{of_models} without a price"
         line += f": {_few(names, ', ')}" if names else ""
     if known or calls:
-        yield from _entry(line, 2, 9)
+        yield from entry(line, 2, 9)
 
 
 def _files(coverage: _Rows) -> str:
@@ -97,7 +98,7 @@ def _files(coverage: _Rows) -> str:
         if row["status"] != "read"
     ]
     note = f" ({_total(files) - _total(files, 'read')} not read: {_few(unread)})" if unread else ""
-    return f"{_plural(_total(files), 'file')}{note}"
+    return f"{plural(_total(files), 'file')}{note}"
 
 
 def _judges(judges: _Rows) -> str:
@@ -124,15 +125,15 @@ def _feeling(report: Mapping[str, Any]) -> Iterator[str]:
         rate = report[polarity]
         said = _said(report["accuracy"], polarity)
         if rate["rate"] is None:
-            yield from _entry(f"{polarity:<9} not known: no judged session to tell")
+            yield from entry(f"{polarity:<9} not known: no judged session to tell")
         else:
-            yield from _entry(f"{polarity:<9} {_share(rate)} judged sessions")
-            yield from _judge(said["any"])
+            yield from entry(f"{polarity:<9} {_share(rate)} judged sessions")
+            yield from judge_entry(said["any"])
             if "severity" in said:
-                yield from _judge(said["severity"], "severity")
+                yield from judge_entry(said["severity"], "severity")
     whole = [row["labels"] for row in report["accuracy"] if row["type"] == "any"]
     for labels in dict.fromkeys(filter(None, whole)):
-        yield from _entry(f"judge measured against {labels}")
+        yield from entry(f"judge measured against {labels}")
     yield from _audit(report)
 
 
@@ -149,28 +150,24 @@ def _said(accuracy: _Rows, polarity: str) -> defaultdict[str, str]:
     return defaultdict(lambda: "not measured: the rubric does not know the type", found)
 
 
-def _judge(statement: str, of: str = "judge") -> list[str]:
-    return _entry(f"{of}: {statement}", 6, 8)
-
-
 def _audit(report: Mapping[str, Any]) -> Iterator[str]:
     """What the rules miss, measured against a model's verdict."""
     rows, withheld = report["audit"], report["coverage"]
     if not rows:
         is_withheld = any(r["area"] == "withheld" and r["status"] == "audit" for r in withheld)
         why = "withheld, too few sessions or users" if is_withheld else "nothing was audited"
-        yield from _entry(f"audit     what the rules miss is not measured: {why}")
+        yield from entry(f"audit     what the rules miss is not measured: {why}")
         return
     head = rows[0]
-    yield from _entry(
+    yield from entry(
         f"audit     {head['model']} judged {head['audited']} of "
-        f"{_plural(head['drawn'], 'session')} drawn at random; its verdict is the reference, "
+        f"{plural(head['drawn'], 'session')} drawn at random; its verdict is the reference, "
         "not the truth",
         2,
         12,
     )
     for row in rows:
-        yield from _entry(f"{row['level']}s: {_audited(row)}", 12, 14)
+        yield from entry(f"{row['level']}s: {_audited(row)}", 12, 14)
 
 
 def _audited(row: Mapping[str, Any]) -> str:
@@ -198,35 +195,35 @@ def _share(rate: Mapping[str, Any]) -> str:
 
 
 def _types(types: _Rows, mode: str, said: Mapping[str, str], *, examples: int = 2) -> Iterator[str]:
-    seen = [entry for entry in types if entry["rate"]["affected"]]
+    seen = [row for row in types if row["rate"]["affected"]]
     if not seen:
-        yield from _entry("none found in the judged sessions")
-    for entry in seen[:_TYPES_SHOWN]:
-        high = f", {entry['high']} high" if entry["high"] else ""
-        yield from _entry(f"{entry['type']:<22} {_share(entry['rate'])} sessions{high}")
-        yield from _judge(said[entry["type"]])
-        by_text = {example["citation"]: example for example in reversed(entry["examples"])}
+        yield from entry("none found in the judged sessions")
+    for row in seen[:_TYPES_SHOWN]:
+        high = f", {row['high']} high" if row["high"] else ""
+        yield from entry(f"{row['type']:<22} {_share(row['rate'])} sessions{high}")
+        yield from judge_entry(said[row["type"]])
+        by_text = {example["citation"]: example for example in reversed(row["examples"])}
         for example in [*reversed(by_text.values())][:examples]:
             yield from _example(example)
     if len(seen) > _TYPES_SHOWN:
-        yield from _entry(f"and {len(seen) - _TYPES_SHOWN} rarer types: signals report --json")
+        yield from entry(f"and {len(seen) - _TYPES_SHOWN} rarer types: signals report --json")
     if seen and mode == "team":
-        yield from _entry("evidence of single sessions is not published in team mode")
+        yield from entry("evidence of single sessions is not published in team mode")
 
 
 def _example(example: Mapping[str, Any]) -> Iterator[str]:
-    yield from _entry(f"- {example['citation']}", 6, 8)
+    yield from entry(f"- {example['citation']}", 6, 8)
     more = f"; {example['sessions']} sessions like it" if example["sessions"] > 1 else ""
     where = f"{example['session_key']} at {example['source_ref']}"
-    yield from _entry(f"{example['severity']}, see {where}{more}", 8)
+    yield from entry(f"{example['severity']}, see {where}{more}", 8)
 
 
 def _drift(changes: _Rows) -> Iterator[str]:
     if not changes:
-        yield from _entry("nothing that could be told from chance")
+        yield from entry("nothing that could be told from chance")
     for row in changes[:_CHANGES_SHOWN]:
         low, high = 100 * row["change_low"], 100 * row["change_high"]
-        yield from _entry(
+        yield from entry(
             f"{row['target']} {row['value']} {row['change']}: {row['affected_after']} of "
             f"{row['sessions_after']} sessions since {row['after_from']}, before that "
             f"{row['affected_before']} of {row['sessions_before']} since {row['before_from']} "
@@ -235,89 +232,38 @@ def _drift(changes: _Rows) -> Iterator[str]:
             6,
         )
     if len(changes) > _CHANGES_SHOWN:
-        yield from _entry(f"and {len(changes) - _CHANGES_SHOWN} more: signals report --json")
+        yield from entry(f"and {len(changes) - _CHANGES_SHOWN} more: signals report --json")
 
 
 def _unserved(topics: _Rows) -> Iterator[str]:
     if not topics:
-        yield from _entry("nothing that enough sessions asked for in vain")
+        yield from entry("nothing that enough sessions asked for in vain")
     for row in topics[:_CHANGES_SHOWN]:
-        yield from _entry(
+        yield from entry(
             f"{row['topic'].replace('_', ' ')}: in {row['sessions']} of "
-            f"{_plural(row['asked_sessions'], 'session')} that asked for it; mostly "
+            f"{plural(row['asked_sessions'], 'session')} that asked for it; mostly "
             f"{row['ending'].replace('_', ' ')}"
         )
     if len(topics) > _CHANGES_SHOWN:
-        yield from _entry(f"and {len(topics) - _CHANGES_SHOWN} more: signals report --json")
+        yield from entry(f"and {len(topics) - _CHANGES_SHOWN} more: signals report --json")
 
 
 def _proposals(proposals: _Rows) -> Iterator[str]:
     if not proposals:
-        yield from _entry("none open")
+        yield from entry("none open")
     for row in proposals[:_PROPOSALS_SHOWN]:
-        yield from _entry(
+        yield from entry(
             f"{row['proposal_id']}: {row['kind'].replace('_', ' ')} `{row['name']}` for "
             f"{row['target']}"
         )
         if row["definition"]:
-            yield from _entry(row["definition"], 6)
-        yield from _entry(row["figures"], 6)
+            yield from entry(row["definition"], 6)
+        yield from entry(row["figures"], 6)
     if len(proposals) > _PROPOSALS_SHOWN:
         rest = len(proposals) - _PROPOSALS_SHOWN
-        yield from _entry(f"and {rest} more: signals schema proposals")
+        yield from entry(f"and {rest} more: signals schema proposals")
     if proposals:
-        yield from _entry("signals schema accept ID, or reject ID")
-
-
-def _breaches(breaches: _Rows, said: Mapping[str, str]) -> Iterator[str]:
-    if not breaches:
-        yield from _entry("none: no pattern rose beyond its baseline")
-    for row in breaches[:_BREACHES_SHOWN]:
-        pattern = " / ".join(
-            part for part in (row["type"], row["tool"], row["error_class"]) if part
-        )
-        yield from _entry(f"{pattern}, {row['agent']} {row['release']}")
-        yield from _entry(
-            f"{row['affected']} of {row['sessions']} sessions ({100 * row['rate']:.0f} %), before "
-            f"{row['baseline_affected']} of {row['baseline_sessions']} "
-            f"({100 * row['baseline_rate']:.0f} %); rise {100 * row['rise_low']:+.0f} to "
-            f"{100 * row['rise_high']:+.0f} points, q = {row['q_value']:.2g}"
-            + (f"; {row['task_id']}" if row["task_id"] else ""),
-            6,
-        )
-        yield from _judge(said[row["type"]])
-    if len(breaches) > _BREACHES_SHOWN:
-        yield from _entry(f"and {len(breaches) - _BREACHES_SHOWN} more: signals breaches")
-
-
-def _tasks(tasks: _Rows) -> Iterator[str]:
-    if not tasks:
-        yield from _entry("none")
-    for task in tasks:
-        yield from _entry(f"{task['task_id']} [{task['state']}] {task['title']}")
-        if task["attempt"]:
-            yield from _entry(task["attempt"], 6)
-        if task["gates"]:
-            yield from _entry("gates: " + ", ".join(_gate(gate) for gate in task["gates"]), 6, 8)
-        if task["pr_path"]:
-            yield from _entry(f"pull request: {task['pr_path']}", 6, 8)
-
-
-def _gate(gate: Mapping[str, Any]) -> str:
-    why = f" ({gate['reason']})" if gate["reason"] and gate["status"] != "passed" else ""
-    return f"{gate['gate']} {gate['status']}{why}"
-
-
-def _entry(text: str, indent: int = 2, rest: int | None = None) -> list[str]:
-    """`text` wrapped to the width; control characters from a log must not reach a terminal."""
-    plain = "".join(char if char.isprintable() else "?" for char in text)
-    return textwrap.wrap(
-        plain,
-        WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 2 if rest is None else rest),
-        break_on_hyphens=False,
-    )
+        yield from entry("signals schema accept ID, or reject ID")
 
 
 def _total(rows: _Rows, status: str | None = None) -> int:
@@ -328,7 +274,3 @@ def _few(texts: Sequence[str], separator: str = "; ") -> str:
     """The first four, and how many there are besides."""
     rest = f"{separator}{len(texts) - 4} more" if len(texts) > 4 else ""
     return separator.join(texts[:4]) + rest
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -18,7 +18,7 @@ from pipelines.report import (
     report_as_dict,
     report_as_text,
 )
-from pipelines.report_text import WIDTH
+from pipelines.report_layout import WIDTH
 from pipelines.stages.snapshot import publish_snapshot
 from pipelines.stages.snapshot_tables import Mode
 from tests.pipelines.warehouse_rows import NOON, add, new_warehouse
@@ -108,7 +108,11 @@ Patch tasks
       gates: scope passed, style passed, tests passed, replay passed, scenarios unscored (none
         covers this tool)
       pull request: pull-requests/1.md
-  task-0b7d1f03 [failed] Ask before choosing another approach"""
+  task-0b7d1f03 [failed] Ask before choosing another approach
+
+Effect of merged patches
+  no patch is merged yet
+  time to pull request: 14.0 days, 1 task"""
 
 
 def test_text_of_the_owner(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
@@ -132,7 +136,7 @@ def test_text_of_a_team_has_no_evidence_of_single_sessions(
         "  evidence of single sessions is not published in team mode",
         "",
     ]
-    tasks = text[text.index("Patch tasks") :].splitlines()
+    tasks = text[text.index("Patch tasks") : text.index("\n\nEffect of")].splitlines()
     assert tasks[2:] == [
         "      proposed",
         "      gates: scope passed, style passed, tests passed, replay passed, scenarios unscored",
@@ -175,7 +179,10 @@ Breaches
   none: no pattern rose beyond its baseline
 
 Patch tasks
-  none"""
+  none
+
+Effect of merged patches
+  no patch is merged yet"""
 
 
 def test_text_of_an_empty_warehouse_claims_nothing(

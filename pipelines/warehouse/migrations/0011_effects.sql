@@ -20,7 +20,7 @@ ALTER TABLE effects ADD COLUMN control_before BIGINT;     -- sessions with the c
 ALTER TABLE effects ADD COLUMN control_after BIGINT;
 ALTER TABLE effects ADD COLUMN odds_ratio DOUBLE;         -- of the pattern, after to before; null: any
 ALTER TABLE effects ADD COLUMN odds_ratio_low DOUBLE;
-ALTER TABLE effects ADD COLUMN odds_ratio_high DOUBLE;    -- infinity: no bound
+ALTER TABLE effects ADD COLUMN odds_ratio_high DOUBLE;    -- null: no bound
 ALTER TABLE effects ADD COLUMN control_ratio DOUBLE;      -- the same over that of the control
 ALTER TABLE effects ADD COLUMN control_ratio_low DOUBLE;
 ALTER TABLE effects ADD COLUMN control_ratio_high DOUBLE;
