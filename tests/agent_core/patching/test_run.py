@@ -140,6 +140,7 @@ def test_a_patch_that_fails_leaves_no_branch(
     assert attempt.git("worktree", "list").count("\n") == 0
 
 
+@pytest.mark.slow
 def test_without_a_model_a_foreign_prompt_gets_a_rule(attempt: Attempt, sandbox: Sandbox) -> None:
     outcome = attempt.driven_by(PlaybookPolicy(), sandbox)
     assert outcome.status == "proposed", outcome.reason
