@@ -54,10 +54,11 @@ def ingest_errors(
 
 
 def _report_text(report: "ErrorLogReport") -> str:
+    errors = f"{report.errors} error{'' if report.errors == 1 else 's'}"
+    files = f"{report.files} file{'' if report.files == 1 else 's'}"
     lines = [
-        f"{report.errors} errors in {report.files} file{'s' if report.files != 1 else ''}, "
-        f"{report.new} of them new; {report.passed_over} records below an error passed over, "
-        f"{len(report.broken)} broken",
+        f"{errors} in {files}, {report.new} of them new; {report.passed_over} records below an "
+        f"error passed over, {len(report.broken)} broken",
         *(f"  {problem}" for problem in report.broken[:_BROKEN_SHOWN]),
     ]
     if len(report.broken) > _BROKEN_SHOWN:
