@@ -11,7 +11,11 @@ from itertools import chain, islice
 
 from agent_core.error_line import doubt
 
-_TELLING = re.compile(r"error|fail|exception|traceback|warning: |fatal|panic|assert", re.IGNORECASE)
+_TELLING = re.compile(
+    r"error|fail|exception|traceback|warning: |fatal|panic|assert|err!|denied|not found|cannot"
+    r"|undefined|unable|\w:\d+:\d+: ",
+    re.IGNORECASE,
+)
 _DIGITS = re.compile(r"\d+")
 _LINE_CHARS = 500
 _SAMPLE_CHARS = 100
