@@ -17,6 +17,7 @@ from agent_core.worktree import AUTHOR_EMAIL
 _MOST_TEXT_CHARS = 60_000  # GitHub refuses a text beyond 65,536
 _MOST_TITLE_CHARS = 256
 _LOOKS = 3
+_PAUSE_SECONDS = 1.0
 # Who may close a pull request may say why; of anybody else a comment is just a comment.
 _INSIDERS = ("OWNER", "MEMBER", "COLLABORATOR")
 _COMMENTS_BEFORE_CLOSING = timedelta(days=1)
@@ -109,7 +110,9 @@ class GithubForge:
         text = _cut(request.text)
         shown = {"title": request.title[:_MOST_TITLE_CHARS], "body": text}
         problem: ForgeError | None = None
-        for _ in range(_LOOKS):
+        for look in range(_LOOKS):
+            if look:
+                self.api.sleep(_PAUSE_SECONDS)  # what was opened may be listed a moment later
             pull = self._newest(request.branch)
             if pull is not None and pull.is_open:
                 return self.api.ask(Pull, "PATCH", f"/pulls/{pull.number}", send=shown)
