@@ -17,6 +17,7 @@ _WRITTEN = frozenset({"new_text", "new_string", "content", "text"})
 _REPLACED = frozenset({"old_text", "old_string"})
 _LIKE = 0.8
 _KEPT_SHARE = 0.5
+_EXIT_CODE = re.compile(r"exit code -?\d+")
 _SHORTEST_NAMED = 3
 _LONGEST_NAMED = 60
 _VARIABLE = (
@@ -61,7 +62,7 @@ def judge_unchanged(before: Replayed, now: Replayed) -> Verdict:
     """A call that must give what it gave: `same` or `differs`.
 
     Of a failure only that it fails, how, and what it leaves behind counts, not its wording, so long
-    as it says at least half as much.
+    as it tells the same exit code and says at least half as much.
     """
     if (before.is_error, before.error_class) != (now.is_error, now.error_class):
         return "differs"
@@ -69,7 +70,8 @@ def judge_unchanged(before: Replayed, now: Replayed) -> Verdict:
         return "differs"
     old, new = normalised(before.content), normalised(now.content)
     if before.is_error:
-        return "same" if len(new) >= _KEPT_SHARE * len(old) else "differs"
+        is_told = _EXIT_CODE.findall(old) == _EXIT_CODE.findall(new)
+        return "same" if is_told and len(new) >= _KEPT_SHARE * len(old) else "differs"
     return "same" if old == new else "differs"
 
 

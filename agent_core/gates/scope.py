@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from agent_core.change import FileChange
 from agent_core.gates.code_rules import code_problems
@@ -49,7 +50,7 @@ def _problems(candidate: Candidate) -> Iterator[str]:
             continue
         yield from _file_problems(change, candidate.patchable)
         if candidate.is_core:
-            yield from _core_problems(change, tools)
+            yield from _core_problems(change, tools, candidate.tree)
     yield from special_cases(candidate.changes, candidate.calls)
 
 
@@ -76,7 +77,7 @@ def _below(path: str, patchable: tuple[str, ...]) -> str:
     return path.removeprefix(max(places, key=len)).lstrip("/")
 
 
-def _core_problems(change: FileChange, tools: frozenset[str]) -> Iterator[str]:
+def _core_problems(change: FileChange, tools: frozenset[str], tree: Path) -> Iterator[str]:
     folder, _, name = change.path.rpartition("/")
     if not change.path.endswith(_SUFFIXES):
         yield f"{change.path} is neither code nor a spec, a prompt or a playbook"
@@ -91,4 +92,5 @@ def _core_problems(change: FileChange, tools: frozenset[str]) -> Iterator[str]:
         return
     yield from text_problems(change, tools)
     if change.path.endswith(".toml"):
-        yield from spec_problems(change)
+        code = (tree / change.path).with_suffix(".py")
+        yield from spec_problems(change, code.read_text("utf-8") if code.is_file() else "")

@@ -18,8 +18,8 @@ _ENDING_TOOL = re.compile(r"\bsubmit\b|\bgive up\b|\bgave_up\b", re.IGNORECASE)
 _KEPT_TABLES = ("limits", "errors", "error_fields", "aliases", "values")
 
 
-def spec_problems(change: FileChange) -> Iterator[str]:
-    """One line for everything that the change may not do."""
+def spec_problems(change: FileChange, code: str = "") -> Iterator[str]:
+    """One line for everything that the change may not do; `code` is the tool's, as patched."""
     try:
         before = tomllib.loads((change.before or b"").decode())
         after = tomllib.loads((change.after or b"").decode())
@@ -30,7 +30,7 @@ def spec_problems(change: FileChange) -> Iterator[str]:
     for line in (
         *_vanished(before, after),
         *_limits(before.get("limits", {}), after.get("limits", {})),
-        *_messages(before, after),
+        *_messages(before, after, code),
         *_names(before, after),
         *_parameters(before.get("parameters", {}), after.get("parameters", {})),
     ):
@@ -79,7 +79,7 @@ def _near(value: Any) -> tuple[float, float]:
     return 0, 1_000_000
 
 
-def _messages(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _messages(before: Mapping[str, Any], after: Mapping[str, Any], code: str) -> Iterator[str]:
     supplied = before.get("error_fields", {})
     for key, template in after.get("errors", {}).items():
         old, new = str(before.get("errors", {}).get(key, "")), str(template)
@@ -93,7 +93,7 @@ def _messages(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[s
         for field in sorted(set(_PLACEHOLDER.findall(old)) - named):
             yield f"errors.{key} no longer names {field}"
         known = _ALWAYS_SUPPLIED | set(supplied.get(key, named))
-        for field in sorted(named - known):
+        for field in sorted(f for f in named - known if f"{f}=" not in code):
             yield f"errors.{key} names {field}, which the tool does not supply"
         if _ENDING_TOOL.search(new) and not _ENDING_TOOL.search(old):
             yield f"errors.{key} sends the agent to the end of its work"
