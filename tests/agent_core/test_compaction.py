@@ -64,7 +64,7 @@ def test_old_turns_become_a_line_a_call_and_what_was_spent_is_kept() -> None:
 
 
 def test_a_result_larger_than_the_window_is_condensed_though_it_is_the_newest() -> None:
-    turns = (UserTurn("task"), _read(1, _LONG * 20))
+    turns = (UserTurn("task"), _read(1, _LONG * 5))
     shorter = compact(turns, 5_000)
     assert shorter is not None
     assert sum(_sizes(shorter.turns)) < 13_000
@@ -77,11 +77,11 @@ def test_what_cannot_be_shortened_is_said() -> None:
 
 def test_summaries_are_summed_up_again() -> None:
     turns: Turns = (UserTurn("task"),)
-    for number in range(40):
+    for number in range(20):
         turns = (*turns, _read(number))
         shorter = compact(turns, 4 * estimated_tokens(_LONG))
         turns = shorter.turns if shorter else turns
     summaries = [turn for turn in turns if isinstance(turn, AgentTurn) and not turn.observations]
     assert len(summaries) <= 1
     spent = sum(turn.action.spent_tokens for turn in turns if isinstance(turn, AgentTurn))
-    assert spent == 400
+    assert spent == 200

@@ -8,7 +8,7 @@ import pytest
 
 from agent_core.model_policy import ModelPolicy
 from agent_core.session_log import LogHeader, SessionLog
-from tests.agent_core.workbench import RELEASE, ScriptedModel, Ticking, calls, opened, says
+from tests.agent_core.workbench import RELEASE, ScriptedModel, Ticking, calls, opened
 
 SCHEMA = "logs/atif/ATIF-v1.8.from-harbor-0.25.0.schema.json"
 
@@ -20,8 +20,9 @@ def test_satisfies_the_published_schema(tmp_path: Path, shared_dir: Path) -> Non
     model = ScriptedModel(
         calls("list_files", "I look."),
         calls("read_file", number=2, path="none"),
-        says("Nothing is there."),
-        calls("submit", number=3, summary="Done."),
+        calls("request_user_input", number=3, question="Which file?"),
+        calls("update_plan", number=4, subtasks=[{"text": "look again"}]),
+        calls("submit", number=5, summary="Done."),
     )
     session = opened(tmp_path / "workspace", tmp_path / "home", ModelPolicy(model))
     session.send("look")

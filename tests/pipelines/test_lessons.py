@@ -50,8 +50,8 @@ def _attempt(
     )
 
 
-def test_each_attempt_is_told_by_what_became_of_it() -> None:
-    connection = new_warehouse(Path(":memory:"))
+def test_each_attempt_is_told_by_what_became_of_it(tmp_path: Path) -> None:
+    connection = new_warehouse(tmp_path / "w.duckdb")
     add(connection, "patch_tasks", task_id="t1", tool="run_command", error_class="timeout")
     _attempt(connection, "t1", 1, status="failed", reason="the gate replay failed", diff=_DIFF)
     _attempt(connection, "t1", 10, diff=_DIFF)
@@ -136,6 +136,7 @@ def test_the_nearest_are_found_by_their_meaning_and_vectors_are_kept(context: Co
     assert lessons_for(context, task) == lessons
 
 
+@pytest.mark.slow
 def test_without_the_model_names_decide(context: Context, tmp_path: Path) -> None:
     _fill(context)
     said: list[str] = []
