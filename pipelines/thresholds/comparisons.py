@@ -12,6 +12,7 @@ import polars as pl
 
 from pipelines.thresholds.breach import Floors
 from pipelines.thresholds.spending import (
+    FIRST_LOOK,
     Look,
     Versus,
     information,
@@ -19,6 +20,9 @@ from pipelines.thresholds.spending import (
     level_of_comparison,
     next_look,
 )
+
+FIRST_WINDOW = 2
+"""Number, from 0, of the first window of a release that is held against its days before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ def _windows(
 ) -> Iterator[tuple[date, pl.DataFrame, pl.DataFrame]]:
     """The last window of a release, as its days are cut into windows from its first day on.
 
-    Fixed windows and no sliding ones: each is a comparison of its own, which pays for itself.
+    Fixed windows and no sliding ones: each is a comparison of its own, which pays for itself. The
+    first two have the release before to be held against.
     """
     dated = newest.drop_nulls("started_at")
     if not dated.height:
@@ -129,12 +134,12 @@ def _windows(
     assert isinstance(first, date)
     assert isinstance(last, date)
     number = (last - first).days // floors.window_days
-    if number:
+    if number >= FIRST_WINDOW:
         since = first + timedelta(days=number * floors.window_days)
         yield since, dated.filter(days >= since), dated.filter(days < since)
 
 
 def _is_enough(comparison: Comparison, min_sessions: int) -> bool:
-    """Enough on both sides, and together enough to tell anything from."""
+    """Enough on both sides, and together enough for a first look."""
     least = min(comparison.newer.height, comparison.baseline.height)
-    return least >= min_sessions and comparison.information >= min_sessions
+    return least >= min_sessions and comparison.information >= FIRST_LOOK * min_sessions

@@ -1,7 +1,7 @@
 """What a daily look at growing data may cost: levels of comparisons, and shares of their looks.
 
 A comparison (a release against the ones before, a week against the days before) is looked at when
-the information in it has grown by a quarter since the look before, and not in between: look k may
+the information in it has grown by half since the look before, and not in between: look k may
 use 1/(k(k+1)) of the comparison's level, half of it at the first. The shares of all looks add up
 to one, so that by Bonferroni's inequality the chance that any of them finds what is not there
 stays below the level, whatever the dependence between them. Spending: Lan and DeMets (1983).
@@ -9,9 +9,9 @@ Looks at a geometric grid with shares that fall by a power of their number: the 
 Howard, Ramdas, McAuliffe and Sekhon (2021); the price grows with the logarithm of the logarithm
 of the data.
 
-Comparisons open one after the other, without end. Half of a year's budget of false alarms is there
-at first, the other half comes in evenly over each year (what is not used is kept up to half a
-year's budget); a comparison that opens is given a tenth of what is there, and never more than the
+Comparisons open one after the other, without end. A quarter of a year's budget of false alarms is
+there at first, the rest comes in evenly over each year (what is not used is kept up to that
+quarter); a comparison that opens is given a fifth of what is there, and never more than the
 false-discovery rate. In any 365 days no more than the budget is given away, and what is given
 depends on when comparisons were opened and not on what they found: the expected number of those
 with a false alarm in them is the sum of their levels at most.
@@ -22,9 +22,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-GROWTH = 1.25
-_AT_FIRST = 0.5
-_PART_OF_THE_REST = 0.1
+GROWTH = 1.5
+FIRST_LOOK = 2
+"""Times `min_sessions`: the information that the first look, the dearest, waits for."""
+_AT_FIRST = 0.25
+_PART_OF_THE_REST = 0.2
 _YEAR = timedelta(days=365)
 
 Versus = Literal["earlier releases", "earlier days"]

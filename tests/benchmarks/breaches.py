@@ -17,8 +17,10 @@ middle of one, after 26 weeks in which the year's budget was spent as in the nul
 
 Signals is simulated on counts with the functions of pipelines/thresholds (exact, spending); `check`
 runs `find_breaches` itself on smaller worlds and asserts that both find the same on every day.
-Seeds 0, 1, … were used for every figure; the growth between looks, the shares and the part of the
-budget were fixed beforehand, and no figure here changed them.
+The growth between looks, the information at the first, the parts of the budget and the first window
+were chosen on worlds of the seeds below 112, where other choices (looks from half as much on, at a
+growth by a quarter; half of the budget at first; windows from the second week on) found less; the
+figures are of the seeds from 200 on, which decided nothing.
 """
 
 import argparse
@@ -37,8 +39,10 @@ from scipy.stats import false_discovery_control, hypergeom
 
 from agent_core.proportions import CONFIDENCE, newcombe_interval
 from pipelines.thresholds import MOMENT_SCHEMA, SESSION_SCHEMA, Floors, Look, find_breaches
+from pipelines.thresholds.comparisons import FIRST_WINDOW
 from pipelines.thresholds.exact import Stratum, hit_distribution, rise_p_value
 from pipelines.thresholds.spending import (
+    FIRST_LOOK,
     GROWTH,
     information,
     level_of_comparison,
@@ -49,6 +53,9 @@ DAYS = 364
 RELEASE_DAYS = 14
 FLOORS = Floors(min_sessions=5, min_users=1, false_discovery_rate=0.05)
 START = datetime(2026, 1, 1, tzinfo=UTC)
+FIRST_SEED = 200
+NULL_SIZES = ((3, 10), (3, 50), (10, 50), (40, 10))
+"""Sessions a day, patterns."""
 RULES = ("daily Fisher", "Fisher + BH", "Signals")
 _SURELY_NOT = 1.0
 """Standard deviations above expectation below which an exact p-value of 0.05 is out of reach."""
@@ -129,13 +136,13 @@ class Alarm(NamedTuple):
     patterns: tuple[int, ...]
 
 
-def fisher_alarms(world: World) -> dict[str, list[Alarm]]:
-    """Newest release against the ones before, every day; without and with correction."""
+def fisher_alarms(world: World, since: int = 0) -> dict[str, list[Alarm]]:
+    """Newest release against the ones before, from day `since`; without and with correction."""
     found: dict[str, list[Alarm]] = {rule: [] for rule in RULES[:2]}
     daily = np.zeros((world.shape.days + 1, world.shape.patterns), np.int64)
     np.add.at(daily, world.day + 1, world.hits)
     hits, sessions = daily.cumsum(0), np.searchsorted(world.day, np.arange(world.shape.days + 1))
-    for today in range(world.shape.days):
+    for today in range(since, world.shape.days):
         begun, end = _begun(world, today), today + 1
         newer, before = int(sessions[end] - sessions[begun]), int(sessions[begun])
         new, old = hits[end] - hits[begun], hits[begun]
@@ -181,16 +188,19 @@ class Spending:
         return level, share_of_look(number)
 
 
-def signals_alarms(world: World, *, exact: bool = False) -> Iterator[Alarm]:
-    """Signals on counts, at the looks that are due."""
+def signals_alarms(world: World, since: int = 0, *, exact: bool = False) -> Iterator[Alarm]:
+    """Signals on counts, at the looks that are due; those before day `since` are paid for only."""
     spending = Spending()
     for today in range(world.shape.days):
         for name, newer, before in _comparisons(world, today):
             told = information(int(newer.sum()), int(before.sum()))
-            if min(newer.sum(), before.sum(), told) < FLOORS.min_sessions:
+            least = min(newer.sum(), before.sum(), told / FIRST_LOOK)
+            if least < FLOORS.min_sessions:
                 continue
             look = spending.look(name, _evening(today), told)
-            patterns = _found(world, newer, before, look, exact=exact) if look else ()
+            patterns = (
+                _found(world, newer, before, look, exact=exact) if look and today >= since else ()
+            )
             if patterns:
                 yield Alarm(today, name, patterns)
 
@@ -209,7 +219,7 @@ def _comparisons(world: World, today: int) -> Iterator[tuple[str, _Side, _Side]]
         return
     yield f"release {release}", newest, world.day < begun
     first, last = int(world.day[newest].min()), int(world.day[newest].max())
-    if window := (last - first) // FLOORS.window_days:
+    if (window := (last - first) // FLOORS.window_days) >= FIRST_WINDOW:
         late = world.day >= first + window * FLOORS.window_days
         yield f"release {release}, window {window}", newest & late, newest & ~late
 
@@ -285,44 +295,52 @@ def _excess(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(above / np.sqrt(np.maximum(variance, 1e-12)))
 
 
-def by_rule(world: World) -> dict[str, list[Alarm]]:
-    """What each rule finds in a world."""
-    return {**fisher_alarms(world), RULES[2]: list(signals_alarms(world))}
+def by_rule(world: World, since: int = 0) -> dict[str, list[Alarm]]:
+    """What each rule finds in a world from day `since` on."""
+    return {**fisher_alarms(world, since), RULES[2]: list(signals_alarms(world, since))}
 
 
 def null_worlds(worlds: int) -> Iterator[dict[str, Any]]:
     """False alarms a year: comparisons in which anything was found, and patterns named."""
     for drifting in (False, True):
-        for per_day in (3, 10, 40):
-            for patterns in (10, 50):
-                shape = Shape(per_day, patterns, drifting)
-                found = [by_rule(make_world(shape, seed)) for seed in range(worlds)]
-                for rule in RULES:
-                    alarms = [len({a.comparison for a in one[rule]}) for one in found]
-                    named = [
-                        len({(a.comparison, p) for a in one[rule] for p in a.patterns})
-                        for one in found
-                    ]
-                    yield {
-                        "world": "drifting" if drifting else "steady",
-                        "sessions_a_day": per_day,
-                        "patterns": patterns,
-                        "rule": rule,
-                        "alarms_a_year": float(np.mean(alarms)),
-                        "standard_error": float(np.std(alarms, ddof=1) / worlds**0.5),
-                        "patterns_named_a_year": float(np.mean(named)),
-                    }
+        for per_day, patterns in NULL_SIZES:
+            shape = Shape(per_day, patterns, drifting)
+            found = [by_rule(make_world(shape, seed)) for seed in _seeds(worlds)]
+            for rule in RULES:
+                yield {
+                    "world": "drifting" if drifting else "steady",
+                    "sessions_a_day": per_day,
+                    "patterns": patterns,
+                    "rule": rule,
+                    **_alarms_a_year([one[rule] for one in found]),
+                }
 
 
-RISES = ((0.02, 0.10), (0.05, 0.15), (0.05, 0.25), (0.10, 0.30))
+def _seeds(worlds: int) -> range:
+    return range(FIRST_SEED, FIRST_SEED + worlds)
+
+
+def _alarms_a_year(found: list[list[Alarm]]) -> dict[str, float]:
+    alarms = [len({alarm.comparison for alarm in one}) for one in found]
+    named = [len({(a.comparison, p) for a in one for p in a.patterns}) for one in found]
+    return {
+        "alarms_a_year": float(np.mean(alarms)),
+        "standard_error": float(np.std(alarms, ddof=1) / len(found) ** 0.5),
+        "patterns_named_a_year": float(np.mean(named)),
+    }
+
+
+RISES = ((0.05, 0.15), (0.05, 0.25), (0.10, 0.30))
+PLACES = (("with a release", 0, (3, 10, 40)), ("three weeks into a release", 21, (10,)))
+"""With the first day of a release or so many days later; sessions a day."""
 RISE_RELEASE = 13
 WATCHED_DAYS = 42
 
 
 def rises(worlds: int) -> Iterator[dict[str, Any]]:
     """Days until the first pattern, which rose, is found; the release that it rose in stays."""
-    for place, offset in (("with a release", 0), ("three weeks into a release", 21)):
-        for per_day in (3, 10, 40):
+    for place, offset, sizes in PLACES:
+        for per_day in sizes:
             for before, after in RISES:
                 yield from _delays(place, offset, per_day, (before, after), worlds)
 
@@ -332,7 +350,7 @@ def _delays(
 ) -> Iterator[dict[str, Any]]:
     rise = Rise(RISE_RELEASE * RELEASE_DAYS + offset, *rates)
     shape = Shape(per_day, 20, days=rise.day + WATCHED_DAYS, releases=RISE_RELEASE + 1)
-    found = [by_rule(make_world(shape, seed, rise)) for seed in range(worlds)]
+    found = [by_rule(make_world(shape, seed, rise), rise.day) for seed in _seeds(worlds)]
     for rule in RULES:
         days = np.array([_delay(one[rule], rise.day) for one in found])
         yield {
@@ -354,8 +372,8 @@ def _delay(alarms: list[Alarm], day: int) -> float:
 def check() -> Iterator[dict[str, Any]]:
     """Whether the simulation finds what `find_breaches` finds, day by day; raises where not."""
     for seed in range(4):
-        shape = Shape(5, 8, drifting=seed % 2 == 1, days=70)
-        world = make_world(shape, 50_000 + seed, Rise(45, 0.05, 0.5))
+        shape = Shape(5, 8, drifting=seed % 2 == 1, days=70, releases=3)
+        world = make_world(shape, 50_000 + seed, Rise(50, 0.05, 0.5))
         simulated = {(a.day, a.patterns) for a in signals_alarms(world, exact=True)}
         real = set(_real_alarms(world))
         assert simulated == real, (seed, simulated ^ real)
