@@ -19,6 +19,7 @@ from agent_core.playbook import Playbook, load_playbooks
 from agent_core.playbook_policy import failure_kind
 from agent_core.policy import Action, AgentState, AgentTurn, Compaction, Ending, UserTurn
 from agent_core.redaction import redact_secrets, redact_values
+from agent_core.remedies import TOOLS
 from agent_core.session import Observation, ToolCall
 from agent_core.toolkit.tool import failed
 
@@ -118,7 +119,12 @@ class ModelPolicy:
         return replace(action, plan=action.plan or plan, spent_tokens=spent, compaction=compaction)
 
     def _fitting(self, state: AgentState) -> list[Playbook]:
-        """Those for the failure that a task names, the newest such task first."""
+        """Those for the failure that a task names, the newest such task first.
+
+        They mend the core's own tools: in another repository there are none.
+        """
+        if not (state.toolbox.workspace.root / TOOLS).is_dir():
+            return []
         tasks = [turn.text for turn in reversed(state.turns) if isinstance(turn, UserTurn)]
         kind = next(filter(None, map(failure_kind, tasks)), None)
         if kind is None:

@@ -158,6 +158,7 @@ def test_the_playbook_for_a_failure_gives_the_first_plan(workspace: Path, tmp_pa
     tool, error_class = playbook.front.applies.tools[0], playbook.front.applies.error_classes[0]
     model = ScriptedModel(calls("list_files"), says("Done."))
     policy = ModelPolicy(model, playbooks=[playbook])
+    (workspace / "agent_core/tools").mkdir(parents=True)
     session = opened(workspace, tmp_path / "home", policy)
     result = session.send(f"Repair.\n\ntool: {tool}\nerror class: {error_class}", by="system")
     assert [one.text for one in result.plan] == [one.text for one in playbook.front.steps]
@@ -167,8 +168,13 @@ def test_the_playbook_for_a_failure_gives_the_first_plan(workspace: Path, tmp_pa
 
 def test_of_several_playbooks_the_plan_is_to_choose(workspace: Path, tmp_path: Path) -> None:
     both = [one for one in load_playbooks() if one.applies_to("run_command", "timeout")][:2]
-    model = ScriptedModel(says("Done."))
+    model = ScriptedModel(says("Done."), says("Done."))
     policy = ModelPolicy(model, playbooks=both)
+    opened(workspace, tmp_path / "elsewhere", policy).send(
+        "tool: run_command\nerror class: timeout"
+    )
+    assert "## Playbooks" not in model.prompts[0][0].content
+    (workspace / "agent_core/tools").mkdir(parents=True)
     result = opened(workspace, tmp_path / "home", policy).send(
         "tool: run_command\nerror class: timeout"
     )
@@ -178,7 +184,7 @@ def test_of_several_playbooks_the_plan_is_to_choose(workspace: Path, tmp_path: P
         "make the change",
         "check the change by running something",
     ]
-    assert all(one.text in model.prompts[0][0].content for one in both)
+    assert all(one.text in model.prompts[1][0].content for one in both)
 
 
 def test_a_question_ends_the_turn_and_the_answer_goes_on_with_the_plan(
