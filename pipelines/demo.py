@@ -16,9 +16,9 @@ from agent_core.replay_packing import unpack_record
 from agent_core.worktree import AUTHOR_EMAIL, AUTHOR_NAME, readable_git_errors
 from pipelines.config import load_config
 from pipelines.context import Context, new_run_id
+from pipelines.fleet import run_tasks, waiting_task_ids
 from pipelines.home import Home
 from pipelines.job import run_job_in_process
-from pipelines.patching import run_tasks, waiting_task_ids
 from pipelines.stages.provenance import register_core_logs
 
 CHECKOUT = Path(__file__).resolve().parents[1]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import duckdb
 import orjson
@@ -28,21 +28,23 @@ STATES: tuple[TaskState, ...] = get_args(TaskState)
 
 _ALLOWED: dict[TaskState, frozenset[TaskState]] = {
     "open": frozenset({"planned", "rejected", "failed", "expired"}),
-    "planned": frozenset({"patching", "failed", "rejected", "expired"}),
+    "planned": frozenset({"patching", "failed", "rejected"}),
     "patching": frozenset({"verifying", "failed"}),
     "verifying": frozenset({"proposed", "failed"}),
-    "proposed": frozenset({"merged", "rejected", "expired"}),
+    "proposed": frozenset({"open", "merged", "rejected", "expired"}),
     "merged": frozenset({"watching"}),
-    "watching": frozenset({"resolved", "regressed"}),
+    "watching": frozenset({"resolved", "regressed", "expired"}),
     "regressed": frozenset({"open"}),
-    "failed": frozenset({"open", "rejected"}),
-    "resolved": frozenset(),
+    "failed": frozenset({"open", "proposed", "rejected", "expired"}),
+    "resolved": frozenset({"regressed"}),
     "rejected": frozenset(),
     "expired": frozenset(),
 }
 CLOSED: frozenset[TaskState] = frozenset({"resolved", "rejected", "expired"})
 IN_WORK: frozenset[TaskState] = frozenset({"planned", "patching", "verifying"})
 """States that only a running attempt holds: found at its start, an earlier one was killed."""
+STALE_ABLE: frozenset[TaskState] = frozenset({"open", "failed", "proposed"})
+"""States that wait for somebody: where nobody comes, they expire. What is merged is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,23 @@ class TaskRow:
     task: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+    signature: str | None = None
+    """Of a task that is of one error signature at any tool."""
+    cluster_id: str | None = None
+    """Of a task that is of a cluster of descriptions."""
 
 
-def pattern_key(agent: str, type_: str, tool: str | None, error_class: str | None) -> str:
-    """What makes two breaches one task: the same agent, type, tool and class of error."""
-    return "|".join((agent, type_, tool or "*", error_class or "*"))
+def pattern_key(
+    agent: str,
+    type_: str,
+    tool: str | None,
+    error_class: str | None,
+    signature: str | None = None,
+    cluster_id: str | None = None,
+) -> str:
+    """Agent, type, tool and class of error, and what is narrower than these where it is known."""
+    narrower = [part for part in (signature, cluster_id) if part]
+    return "|".join((agent, type_, tool or "*", error_class or "*", *narrower))
 
 
 def list_tasks(connection: duckdb.DuckDBPyConnection) -> list[TaskRow]:
@@ -102,6 +116,11 @@ def open_task(connection: duckdb.DuckDBPyConnection, task: TaskRow, reason: str)
     _record(connection, task.task_id, None, "open", reason, task.created_at)
 
 
+def can_move(to_state: str, from_state: TaskState) -> TypeGuard[TaskState]:
+    """Whether a task may go to the one state from the other."""
+    return to_state in _ALLOWED[from_state]
+
+
 def move_task(
     connection: duckdb.DuckDBPyConnection,
     task_id: str,
@@ -109,9 +128,13 @@ def move_task(
     reason: str,
     now: datetime,
 ) -> None:
-    """Move a task on and record why. Raises BadInputError where the state does not allow it."""
+    """Move a task on and record why. Raises BadInputError where the state does not allow it, and
+    ValueError without a reason: every transition says why.
+    """
+    if not reason.strip():
+        raise ValueError(f"{task_id}: no reason to become {to_state}")
     task = get_task(connection, task_id)
-    if to_state not in _ALLOWED[task.state]:
+    if not can_move(to_state, task.state):
         allowed = ", ".join(sorted(_ALLOWED[task.state])) or "nothing: it is closed"
         raise BadInputError(
             f"{task_id}: is {task.state} and cannot become {to_state} (allowed: {allowed})"
@@ -124,22 +147,61 @@ def move_task(
 
 
 def reopen_task(connection: duckdb.DuckDBPyConnection, task_id: str, now: datetime) -> TaskRow:
-    """Put a task whose attempt was killed or failed back to `open`, and return it.
+    """Put a task back to `open` for another attempt, and return it.
 
-    A task that is open already stays so. Raises BadInputError for any other state.
+    Its attempt was killed or failed, or its pull request is to be made anew; a task that is open
+    stays so. Raises BadInputError for any other state.
     """
     task = get_task(connection, task_id)
     if task.state in IN_WORK:
         move_task(connection, task_id, "failed", "the attempt was interrupted", now)
         task = get_task(connection, task_id)
-    if task.state == "proposed":
-        raise BadInputError(
-            f"{task_id}: a pull request waits for a person already; see signals tasks show "
-            f"{task_id}, then signals tasks merged or signals tasks reject"
-        )
+    if task.state not in ("open", "failed", "proposed"):
+        raise BadInputError(f"{task_id}: cannot be run, {_WHY_NOT[task.state]}")
     if task.state != "open":
         move_task(connection, task_id, "open", "tried again", now)
     return get_task(connection, task_id)
+
+
+_WHY_NOT: dict[TaskState, str] = {
+    "merged": "a person has merged it; its effect is measured next",
+    "watching": "it is merged, and its effect is being measured",
+    "regressed": "its new evidence is being written; see signals tasks list",
+    "resolved": "its friction is gone",
+    "rejected": "a person has rejected it; friction that lasts opens another after the cooldown",
+    "expired": "nobody came for it in time; friction that lasts opens another",
+}
+
+
+def reopen_regressed(
+    connection: duckdb.DuckDBPyConnection, task_id: str, evidence: str, now: datetime
+) -> TaskRow:
+    """Open a task whose friction came back, with what shows it, and return it.
+
+    `evidence` is an abstracted sentence, such as the rates before and after the merge; it stands
+    first in the task that the agent is given. Raises BadInputError for a task that was not merged.
+    """
+    if get_task(connection, task_id).state != "regressed":
+        move_task(connection, task_id, "regressed", evidence, now)
+    told = dict(get_task(connection, task_id).task)
+    earlier = [line for line in told.get("evidence", ()) if line != evidence]
+    told["evidence"] = [evidence, *earlier]
+    connection.execute(
+        "UPDATE patch_tasks SET task = ? WHERE task_id = ?", [orjson.dumps(told).decode(), task_id]
+    )
+    move_task(connection, task_id, "open", f"regressed: {evidence}", now)
+    return get_task(connection, task_id)
+
+
+def standing_proposal(connection: duckdb.DuckDBPyConnection, task_id: str) -> str | None:
+    """The branch of the newest pull request of a task that was neither merged nor regressed."""
+    rows = connection.execute(
+        "SELECT branch FROM patch_attempts WHERE task_id = $id AND status = 'proposed' "
+        "AND ended_at > coalesce((SELECT max(moved_at) FROM task_transitions WHERE task_id = $id "
+        "AND to_state IN ('merged', 'regressed')), '-infinity') ORDER BY ended_at DESC LIMIT 1",
+        {"id": task_id},
+    ).fetchall()
+    return None if not rows else str(rows[0][0])
 
 
 def transitions(connection: duckdb.DuckDBPyConnection, task_id: str) -> Sequence[tuple[Any, ...]]:

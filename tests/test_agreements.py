@@ -7,7 +7,8 @@ from facets.schema import load_seed_schema
 from judges.replies import FindReply
 from judges.rubric import load_rubric
 from judges.verdict import Polarity
-from pipelines.stages.patch_tasks import BUNDLED_AGENT
+from pipelines.config import Config
+from pipelines.targets import patient
 
 
 def test_the_seed_schema_knows_the_types_of_the_rubric() -> None:
@@ -25,4 +26,4 @@ def test_the_seed_schema_knows_what_a_judge_may_say() -> None:
 
 
 def test_breaches_of_the_bundled_agent_are_known_by_its_name() -> None:
-    assert BUNDLED_AGENT == AGENT_NAME
+    assert patient(Config()) == AGENT_NAME

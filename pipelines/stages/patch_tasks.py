@@ -1,232 +1,213 @@
-"""Stage `patch_tasks`: a breach joins the open task of its pattern, or opens one.
+"""Stage `patch_tasks`: a breach joins the task of its cause, or opens one.
 
-The exact patterns (a tool and a class of error) come first. A breach of a type as a whole that
-mostly happens in sessions with an exact breach is that one's consequence and joins its task.
+The exact patterns (a tool and a class of error) come first. A wider breach (a type, a tool, a
+signature or a cluster) that mostly happens in sessions with an exact one is that one's consequence
+and joins its task. Else the causes are compared: by pattern, by signature, and by what the two
+descriptions mean. What matches a task closed a short while ago opens nothing until the cooldown is
+over; what comes back after a merge reopens its task.
 """
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 
 import duckdb
 import polars as pl
 
 from agent_core.patching import PatchTask
+from pipelines import task_wording as wording
+from pipelines.breach_rows import BreachRow, main_failure, moments_of, uncovered_breaches
 from pipelines.config import Config
 from pipelines.context import Context
-from pipelines.tasks import CLOSED, TaskRow, list_tasks, open_task, pattern_key
-from pipelines.warehouse import query, transaction
+from pipelines.targets import patient
+from pipelines.task_expiry import expire_tasks
+from pipelines.task_joins import come_back, explaining_task, record_join
+from pipelines.task_matching import Cause, Match, find_match
+from pipelines.task_meanings import Meanings, cause_of_task, learn_meanings, no_meanings
+from pipelines.tasks import CLOSED, TaskRow, list_tasks, open_task, reopen_regressed
+from pipelines.warehouse import transaction
 
-BUNDLED_AGENT = "signals-core"
-"""The agent that the default target repairs; a breach of another agent waits for a target."""
-_CONSEQUENCE_SHARE = 0.5
-_EVIDENCE_ROWS = 5
+_COUNTS = ("opened", "joined", "reopened", "cooling_down", "without_target", "expired")
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A breach that no task covers yet."""
+    """A breach that no task covers, with the moments that show it."""
 
-    breach_id: str
-    agent: str
-    release: str
-    type: str
-    tool: str | None
-    error_class: str | None
-    rate: float
-    rate_low: float
-    rate_high: float
-    baseline_rate: float
-    affected: int
-    sessions: int
-    baseline_affected: int
-    baseline_sessions: int
-
-    @property
-    def pattern(self) -> str:
-        return pattern_key(self.agent, self.type, self.tool, self.error_class)
+    row: BreachRow
+    moments: pl.DataFrame
+    cause: Cause
+    evidence: tuple[str, ...]
+    signatures: frozenset[str]
 
 
 def open_patch_tasks(context: Context) -> dict[str, int]:
     """Give every breach of the latest look its task and return counts.
 
-    What breached in an earlier look and does no longer opens nothing.
+    What breached in an earlier look and does no longer opens nothing; tasks that nobody acts on
+    expire. `by_pattern_alone` counts breaches whose description could not be compared with those
+    of other tasks, since the embedding model is missing; their tasks say so.
     """
-    counts: Counter[str] = Counter(opened=0, joined=0, cooling_down=0, without_target=0)
+    counts = Counter(dict.fromkeys((*_COUNTS, "by_pattern_alone"), 0))
+    now, days = context.clock(), context.config.tasks.expire_days
     with context.warehouse() as connection, transaction(connection):
-        for found in _uncovered(connection):
-            counts[_cover(connection, found, context)] += 1
+        counts["expired"] = len(expire_tasks(connection, now, days))
+        first = _Look(connection, context, no_meanings(context.config))
+        counts.update(first.cover_all())
+    if first.to_compare:
+        meanings = learn_meanings(context, first.to_compare)
+        with context.warehouse() as connection, transaction(connection):
+            counts.update(_Look(connection, context, meanings).cover_all())
     return dict(counts)
 
 
-_LATEST_LOOK = """
-SELECT arg_max(run_id, ended_at) FROM runs WHERE stage = 'breaches' AND status = 'done'
-"""
-
-
-def _uncovered(connection: duckdb.DuckDBPyConnection) -> list[_Found]:
-    rows = query(
-        connection,
-        f"SELECT {', '.join(_Found.__slots__)} FROM breaches WHERE task_id IS NULL "
-        f"AND run_id = ({_LATEST_LOOK}) "
-        "ORDER BY tool IS NULL, q_value, type, tool, error_class",
+def _described(connection: duckdb.DuckDBPyConnection, row: BreachRow, config: Config) -> _Found:
+    moments = moments_of(connection, row)
+    seen = wording.common_descriptors(moments, config)
+    signatures = frozenset(
+        [row.signature] if row.signature else moments["error_signature"].drop_nulls()
     )
-    return [_Found(**row) for row in rows.iter_rows(named=True)]
-
-
-def _cover(connection: duckdb.DuckDBPyConnection, found: _Found, context: Context) -> str:
-    if found.agent != BUNDLED_AGENT:
-        return "without_target"
-    task_id = _task_to_join(connection, found)
-    if task_id is None and _is_cooling_down(connection, found, context):
-        return "cooling_down"
-    joined = task_id is not None
-    if task_id is None:
-        row = _new_task(connection, found, context)
-        open_task(connection, row, f"breach {found.breach_id}")
-        task_id = row.task_id
-    connection.execute(
-        "UPDATE breaches SET task_id = ? WHERE breach_id = ?", [task_id, found.breach_id]
+    tool, error_class = main_failure(row, moments)
+    cause = Cause(
+        agent=row.agent,
+        type=row.type,
+        tool=tool,
+        error_class=error_class,
+        signatures=signatures if error_class else frozenset(),
+        cluster_id=row.cluster_id,
+        text=wording.meaning(tool, error_class, seen),
     )
-    return "joined" if joined else "opened"
+    evidence = (wording.statistic(row), *wording.beginning(row), *seen)
+    return _Found(row, moments, cause, evidence, signatures)
 
 
-def _task_to_join(connection: duckdb.DuckDBPyConnection, found: _Found) -> str | None:
-    for task in list_tasks(connection):
-        if task.pattern == found.pattern and task.state not in CLOSED:
-            return task.task_id
-    return _cause(connection, found) if found.tool is None else None
+@dataclass(slots=True)
+class _Look:
+    """Goes through the breaches once, in a transaction."""
+
+    connection: duckdb.DuckDBPyConnection
+    context: Context
+    meanings: Meanings
+    to_compare: set[str] = field(default_factory=set)
+    """Texts that have to be embedded before the breaches left out can be decided."""
+
+    def cover_all(self) -> Counter[str]:
+        """Give each breach its task; how many came to what."""
+        counts: Counter[str] = Counter()
+        repaired = patient(self.context.config)
+        for row in uncovered_breaches(self.connection, self._cooled_down):
+            if row.agent != repaired:
+                counts["without_target"] += not self.meanings.is_learned
+                continue
+            found = _described(self.connection, row, self.context.config)
+            counts.update(self._cover(found, list_tasks(self.connection)))
+        return counts
+
+    @property
+    def _cooled_down(self) -> datetime:
+        """What was closed since then opens nothing yet."""
+        return self.context.clock() - timedelta(days=self.context.config.thresholds.cooldown_days)
+
+    def _cover(self, found: _Found, tasks: list[TaskRow]) -> list[str]:
+        now = self.context.clock()
+        match = self._match(found, [task for task in tasks if task.state not in CLOSED])
+        if match is not None:
+            record_join(self.connection, found.row.breach_id, match, now)
+            return ["joined"]
+        compared = self.meanings.undecided(found.cause, map(cause_of_task, tasks))
+        if compared and not self.meanings.is_learned:
+            self.to_compare |= compared
+            return []
+        alone = ["by_pattern_alone"] if compared and self.meanings.missing else []
+        return [
+            self._reopen_or_open(found, tasks, self.meanings.missing if alone else None),
+            *alone,
+        ]
+
+    def _match(self, found: _Found, tasks: list[TaskRow]) -> Match | None:
+        """Sessions speak before words: what mostly happens beside an exact breach belongs to it."""
+        same = self._by_cause(found, tasks)
+        if found.row.is_exact or (same and same.ground == "pattern"):
+            return same
+        return self._explained(found, tasks) or same
+
+    def _reopen_or_open(self, found: _Found, tasks: list[TaskRow], missing: str | None) -> str:
+        now, breach_id = self.context.clock(), found.row.breach_id
+        resolved = [task for task in tasks if task.state == "resolved"]
+        back = come_back(self.connection, self._by_cause(found, resolved), found.moments)
+        if back is not None:
+            reopen_regressed(self.connection, back.task_id, found.evidence[0], now)
+            record_join(self.connection, breach_id, back, now)
+            return "reopened"
+        if self._is_cooling_down(found, tasks):
+            return "cooling_down"
+        task = _new_task(found, _task_id(found.row, tasks), now)
+        unsure = f"; compared with other tasks by pattern alone: {missing}" if missing else ""
+        open_task(self.connection, task, f"breach {breach_id}{unsure}")
+        record_join(self.connection, breach_id, Match(task.task_id, "opened", None), now)
+        return "opened"
+
+    def _is_cooling_down(self, found: _Found, tasks: list[TaskRow]) -> bool:
+        """Whether what covered it was closed a short while ago.
+
+        A part of what was closed (its tool alone, its signature) cools down with it.
+        """
+        recent = [t for t in tasks if t.state in CLOSED and t.updated_at >= self._cooled_down]
+        is_part = found.row.tool is not None or found.row.signature is not None
+        return bool(self._by_cause(found, recent) or (is_part and self._explained(found, recent)))
+
+    def _by_cause(self, found: _Found, tasks: list[TaskRow]) -> Match | None:
+        known = [(task.task_id, cause_of_task(task)) for task in tasks]
+        return find_match(found.cause, known, self.meanings.means)
+
+    def _explained(self, found: _Found, tasks: list[TaskRow]) -> Match | None:
+        keys = found.moments["session_key"].unique().to_list()
+        task_ids = [task.task_id for task in tasks]
+        return explaining_task(self.connection, found.row, keys, task_ids)
 
 
-_CAUSE = """
-WITH mine AS (SELECT DISTINCT session_key FROM moments JOIN sessions USING (session_key)
-              WHERE polarity = 'friction' AND type = $type AND release = $release
-                AND agent = $agent),
-explained AS (SELECT DISTINCT session_key, task_id
-              FROM mine JOIN moments USING (session_key)
-              JOIN breaches ON breaches.type = moments.type AND breaches.tool = moments.tool
-               AND breaches.error_class = moments.error_class
-              JOIN patch_tasks USING (task_id)
-              WHERE breaches.release = $release AND breaches.agent = $agent
-                AND NOT list_contains($closed, state))
-SELECT task_id, count(*) AS sessions,
-       (SELECT count(DISTINCT session_key) FROM explained) / (SELECT count(*) FROM mine) AS share
-FROM explained GROUP BY task_id ORDER BY sessions DESC, task_id
-"""
-
-
-def _cause(connection: duckdb.DuckDBPyConnection, found: _Found) -> str | None:
-    """The task with most of its sessions, where exact breaches explain half of this one."""
-    known = {"type": found.type, "release": found.release, "agent": found.agent}
-    explained = query(connection, _CAUSE, {**known, "closed": sorted(CLOSED)})
-    if not explained.height or explained["share"][0] < _CONSEQUENCE_SHARE:
-        return None
-    return str(explained["task_id"][0])
-
-
-def _is_cooling_down(
-    connection: duckdb.DuckDBPyConnection, found: _Found, context: Context
-) -> bool:
-    since = context.clock() - timedelta(days=context.config.thresholds.cooldown_days)
-    return any(
-        task.pattern == found.pattern and task.updated_at >= since
-        for task in list_tasks(connection)
-    )
-
-
-def _new_task(connection: duckdb.DuckDBPyConnection, found: _Found, context: Context) -> TaskRow:
-    digest = hashlib.sha256(f"{found.pattern}\0{found.release}".encode()).hexdigest()
-    task = _patch_task(connection, found, f"task-{digest[:8]}", context.config)
-    now = context.clock()
+def _new_task(found: _Found, task_id: str, now: datetime) -> TaskRow:
+    row, task = found.row, _patch_task(found, task_id)
     return TaskRow(
         task_id=task.task_id,
-        pattern=found.pattern,
-        agent=found.agent,
-        type=found.type,
-        tool=found.tool,
-        error_class=found.error_class,
+        pattern=row.pattern,
+        agent=row.agent,
+        type=row.type,
+        tool=row.tool,
+        error_class=row.error_class,
         state="open",
         title=task.title,
         task=asdict(task),
         created_at=now,
         updated_at=now,
+        signature=row.signature,
+        cluster_id=row.cluster_id,
     )
 
 
-_AFFECTED = """
-SELECT session_id, user_id, descriptor, error_signature
-FROM moments JOIN sessions USING (session_key)
-WHERE polarity = 'friction' AND type = $type AND release = $release AND agent = $agent
-  AND ($tool IS NULL OR tool = $tool) AND ($error_class IS NULL OR error_class = $error_class)
-ORDER BY session_id, source_ref
-"""
+def _task_id(row: BreachRow, tasks: list[TaskRow]) -> str:
+    """The same for the same pattern and release; numbered where such a task was closed before."""
+    known = {task.task_id for task in tasks}
+    digest = hashlib.sha256(f"{row.pattern}\0{row.release}".encode()).hexdigest()
+    task_id, number = f"task-{digest[:8]}", 1
+    while task_id in known:
+        number += 1
+        task_id = f"task-{digest[:8]}-{number}"
+    return task_id
 
 
-def _patch_task(
-    connection: duckdb.DuckDBPyConnection, found: _Found, task_id: str, config: Config
-) -> PatchTask:
-    wanted = ("type", "release", "agent", "tool", "error_class")
-    moments = query(connection, _AFFECTED, {name: getattr(found, name) for name in wanted})
+def _patch_task(found: _Found, task_id: str) -> PatchTask:
+    row = found.row
     return PatchTask(
         task_id=task_id,
-        title=_title(found),
-        type=found.type,
-        tool=found.tool,
-        error_class=found.error_class,
-        error_signatures=tuple(sorted(set(moments["error_signature"].drop_nulls()))),
-        evidence=(_statistic(found), *_common_descriptors(moments, config)),
-        suspected_cause=_suspected_cause(found),
-        acceptance=_ACCEPTANCE,
-        affected_sessions=tuple(sorted(set(moments["session_id"]))),
+        title=wording.title(row),
+        type=wording.plain_name(row.type, "friction"),
+        tool=wording.plain_name(row.tool, "") or None,
+        error_class=wording.plain_name(row.error_class, "") or None,
+        error_signatures=tuple(sorted(found.signatures)),
+        evidence=found.evidence,
+        suspected_cause=wording.suspected_cause(row),
+        acceptance=wording.ACCEPTANCE,
+        affected_sessions=tuple(wording.plain_names(found.moments["session_id"])),
     )
-
-
-def _common_descriptors(moments: pl.DataFrame, config: Config) -> list[str]:
-    """What was seen most often; in team mode only what enough sessions and users share.
-
-    Descriptors and not citations: of a closed vocabulary, they tell the agent nothing that a
-    session, or a model that read it, could have made up.
-    """
-    seen = moments.group_by("descriptor").agg(
-        sessions=pl.col("session_id").n_unique(), users=pl.col("user_id").fill_null("").n_unique()
-    )
-    if config.mode == "team":
-        enough = pl.col("sessions") >= config.min_sessions, pl.col("users") >= config.min_users
-        seen = seen.filter(*enough)
-    commonest = seen.sort("sessions", "descriptor", descending=[True, False]).head(_EVIDENCE_ROWS)
-    return [
-        f"{descriptor} ({number} session{'s' if number > 1 else ''})"
-        for descriptor, number in commonest.select("descriptor", "sessions").iter_rows()
-    ]
-
-
-def _title(found: _Found) -> str:
-    if found.tool and found.error_class:
-        return f"{found.tool}: {found.error_class.replace('_', ' ')} errors hurt sessions"
-    return f"{found.type.replace('_', ' ')} rose with release {found.release}"
-
-
-def _statistic(found: _Found) -> str:
-    return (
-        f"{found.affected} of {found.sessions} sessions of release {found.release} show it "
-        f"({found.rate:.0%}, 95 % interval {found.rate_low:.0%} to {found.rate_high:.0%}); "
-        f"before, {found.baseline_affected} of {found.baseline_sessions} did "
-        f"({found.baseline_rate:.0%})"
-    )
-
-
-def _suspected_cause(found: _Found) -> str:
-    if found.tool and found.error_class:
-        return (
-            f"the limits, messages or description of the tool {found.tool}: its calls end in "
-            f"{found.error_class.replace('_', ' ')} errors that sessions before did not see"
-        )
-    return f"what release {found.release} changed in prompts, tools or playbooks"
-
-
-_ACCEPTANCE = (
-    "recorded calls that failed now serve, or fail with a message that says what to do; "
-    "recorded calls that served give the same result; the unit tests pass; only prompts, tools "
-    "and playbooks are touched"
-)
