@@ -2,8 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent_core.remedies.case import Case, FailedCall, NothingToDoError
 from agent_core.remedies.rules import AcceptAlias, AcceptValue, MendDefault
@@ -76,9 +75,7 @@ def accept_value(rule: AcceptValue, case: Case, texts: Mapping[str, str]) -> dic
     return {case.spec_path: text}
 
 
-def _texts(
-    calls: Iterator[FailedCall] | Any, aliases: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
+def _texts(calls: Sequence[FailedCall], aliases: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for call in calls:
         for name, value in call.arguments.items():
             if isinstance(value, str):
