@@ -87,7 +87,8 @@ _ASSETS = [
     # A breach is one of a type of the schema, not of the judge.
     _stage_asset(loop.breaches, "repair", ["acceptance"]),
     _stage_asset(loop.patch_tasks, "repair", ["breaches"]),
-    _stage_asset(loop.snapshot, "published", ["drift", "patch_tasks"]),
+    _stage_asset(loop.effects, "repair", ["patch_tasks"]),
+    _stage_asset(loop.snapshot, "published", ["drift", "effects"]),
     # Last, so that a model that cannot be had keeps nothing of the rules from being published.
     _stage_asset(loop.model_verdicts, "verdicts", ["snapshot"]),
 ]

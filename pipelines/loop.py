@@ -164,6 +164,13 @@ def patch_tasks(context: Context) -> Mapping[str, int]:
     return open_patch_tasks(context)
 
 
+def effects(context: Context) -> Mapping[str, int]:
+    """What became of merged patches: friction before and after, against a control."""
+    from pipelines.stages.effects import follow_merged_tasks
+
+    return follow_merged_tasks(context)
+
+
 def snapshot(context: Context) -> Mapping[str, int]:
     """Publish what people read."""
     from pipelines.stages.publishing import publish

@@ -21,6 +21,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import erfc, log, sqrt
 from pathlib import Path
 from statistics import median
@@ -37,6 +38,7 @@ A_DAY, WINDOW, FRESH, DAYS = 10, 30, 40, 28
 SPREAD = 0.5
 _BASELINE = 200
 _SHARES = ("resolved", "regressed", "none", "false")
+_decide = cache(decide)
 Verdict = tuple[str | None, int]
 """Direction and the sessions with the patch that it took."""
 
@@ -90,13 +92,15 @@ class Sessions(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repeats", type=int, default=2000)
+    parser.add_argument("--repeats", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    rows = [row for world in WORLDS for row in _rows(world, given.repeats, given.seed)]
-    rows += _all_looks(given.repeats, given.seed)
-    _print(rows)
+    rows: list[dict[str, object]] = []
+    print(f"{'world':<46} {'method':<13} resolved regressed none  false  sessions")
+    for world in WORLDS:
+        rows += _print(_rows(world, given.repeats, given.seed))
+    rows += _print(_all_looks(given.repeats, given.seed))
     if given.out:
         given.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
@@ -146,7 +150,7 @@ def _verdict(window: Sessions, fresh: Sessions, after: Sessions) -> Verdict:
     """As the stage does it: at each look that is reached, and at the end on all."""
     before, most = fresh.counted(FRESH), len(after.pattern)
     for sessions in (*(look for look in LOOKS if look < most), most):
-        direction, _ = decide(before, after.counted(sessions))
+        direction, _ = _decide(before, after.counted(sessions))
         if direction is not None:
             return direction, sessions
     return None, most
@@ -197,12 +201,13 @@ def _row(world: str, right: str | None, method: str, found: Sequence[Verdict]) -
     }
 
 
-def _print(rows: Sequence[dict[str, object]]) -> None:
-    print(f"{'world':<46} {'method':<13} resolved regressed none  false  sessions")
+def _print(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     for row in rows:
         shares = [f"{100 * float(str(row[share])):6.1f}" for share in _SHARES]
         sessions = "-" if row["sessions"] is None else f"{row['sessions']:.0f}"
-        print(f"{row['world']:<46} {row['method']:<13} {' '.join(shares)}  {sessions:>6}")
+        line = f"{row['world']:<46} {row['method']:<13} {' '.join(shares)}  {sessions:>6}"
+        print(line, flush=True)
+    return rows
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ _STAGES = [
     "clusters",
     "decisions",
     "drift",
+    "effects",
     "embeddings",
     "facets",
     "gaps",
@@ -103,7 +104,8 @@ def test_the_graph_is_the_way_of_the_data() -> None:
         "drift": ["acceptance"],
         "breaches": ["acceptance"],
         "patch_tasks": ["breaches"],
-        "snapshot": ["drift", "patch_tasks"],
+        "effects": ["patch_tasks"],
+        "snapshot": ["drift", "effects"],
         "model_verdicts": ["snapshot"],
     }
 
