@@ -17,7 +17,7 @@ from tests.benchmarks.selfrepair_world.patient import Setting, treat, with_sound
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 DEFECTS = {
-    "accept_alias": "edit_aliases_gone",
+    "accept_alias": "write_aliases_gone",
     "accept_value": "numbers_as_text_refused",
     "mend_default": "wrong_default_folder",
     "mend_description": "path_said_to_be_absolute",
