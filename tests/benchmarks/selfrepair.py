@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--only", action="append", default=[], help="a defect's name; repeatable")
     parser.add_argument("--jobs", type=int, default=1, help="defects side by side")
-    parser.add_argument("--sessions", type=int, default=20, help="sessions of each release")
+    parser.add_argument("--sessions", type=int, default=30, help="sessions of each release")
     parser.add_argument("--sound", type=int, default=0, help="N sessions of a sound agent instead")
     parser.add_argument("--quick-gate", action="store_true", help="fewer unit tests in the gate")
     parser.add_argument("--work", type=Path, default=None, help="folder for clones and homes")

@@ -36,7 +36,7 @@ def setting(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Setti
         pytest.skip("no sandbox works on this machine")
     work = tmp_path_factory.mktemp("remedies")
     git(work, "clone", "-q", str(repository), str(work / "sound"))
-    return with_sound_sessions(Setting(work, work / "sound", work / "sound-home", 16, QUICK_TESTS))
+    return with_sound_sessions(Setting(work, work / "sound", work / "sound-home", 30, QUICK_TESTS))
 
 
 @pytest.mark.parametrize("remedy", DEFECTS)

@@ -30,7 +30,7 @@ def drawn_temper(seed: str) -> Temper:
         habits=dice.random() < 0.6,
         texty=dice.random() < 0.5,
         vague=dice.random() < 0.5,
-        from_memory=dice.random() < 0.6,
+        from_memory=dice.random() < 0.45,
         heedless=dice.random() < 0.6,
         slow_to_learn=dice.choice((3, 4, 5)),
         stubborn=dice.choice((2, 3, 3)),
