@@ -175,8 +175,8 @@ def decide(before: Side, after: Side) -> tuple[Direction | None, Way | None]:
     direction: Direction = "regressed" if is_ > was else "resolved"
     if _moved(before.apart, after.apart, direction, 1.0):
         return direction, "control"
-    carried = _moved(before.control, after.control, direction, 1.0)
-    if not carried and _moved(before.pattern, after.pattern, direction, PLAUSIBLE_TREND):
+    far = _moved(before.pattern, after.pattern, direction, PLAUSIBLE_TREND)
+    if far and not _moved(before.control, after.control, direction, 1.0):
         return direction, "size"
     return None, None
 

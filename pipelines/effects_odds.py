@@ -42,11 +42,12 @@ def p_value(before: Tally, after: Tally, side: Side, ratio: float = 1.0) -> floa
     hits, total = before.hits + after.hits, before.total + after.total
     if not (before.total and after.total and 0 < hits < total):
         return 1.0
-    if ratio == 1.0:
-        chance = hypergeom(total, hits, after.total)
-    else:
-        chance = nchypergeom_fisher(total, hits, after.total, ratio)
-    return float(chance.cdf(after.hits) if side == "below" else chance.sf(after.hits - 1))
+    # Called, not frozen first, which takes four to ten times as long.
+    counts = (total, hits, after.total)
+    chance, given = (hypergeom, counts) if ratio == 1.0 else (nchypergeom_fisher, (*counts, ratio))
+    if side == "below":
+        return float(chance.cdf(after.hits, *given))
+    return float(chance.sf(after.hits - 1, *given))
 
 
 def odds_ratio(before: Tally, after: Tally) -> float | None:
