@@ -80,6 +80,7 @@ def test_each_attempt_is_told_by_what_became_of_it(tmp_path: Path) -> None:
         verdict="regressed",
     )
     lessons = all_lessons(connection)
+    connection.close()
     assert [(one.outcome, one.reason) for one in lessons] == [
         ("failed", "the gate replay failed"),
         ("regressed", "it rose (the rate changed by +2.0 to +12.5 points)"),
