@@ -67,7 +67,8 @@ def _run(candidate: Candidate, sandbox: Sandbox, argv: Sequence[str]) -> str | N
     done = sandbox.run(
         [sys.executable, *argv],
         cwd=candidate.tree,
-        writable=[cache],
+        # Loading runs the patch's code, which must not write what later attempts believe.
+        writable=[cache] if "mypy" in argv else [],
         env={"PYTHONPATH": str(candidate.tree)},
         limits=_LIMITS,
     )

@@ -37,6 +37,11 @@ class TestRun:
     passed: int
     failed: frozenset[str]
 
+    @property
+    def ran(self) -> int:
+        """Tests that came to a result; skipped ones did not."""
+        return self.passed + len(self.failed)
+
 
 def check_unit_tests(candidate: Candidate) -> Finding:
     """Passes where no test fails that did not fail before the patch."""
@@ -56,9 +61,12 @@ def _judge(
     if run is None or not (run.passed or run.failed):
         line = telling_line(f"{done.stderr}\n{done.stdout}", candidate.tree)
         return Finding("failed", f"no test was run: {line}")
-    if not run.failed:
-        return Finding("passed", f"{run.passed} passed")
-    return _against_the_base(run, base)
+    finding = Finding("passed", f"{run.passed} passed")
+    if run.failed:
+        finding = _against_the_base(run, base)
+    if finding.status == "passed" and base is not None and run.ran < base.ran:
+        return Finding("failed", f"{run.ran} tests ran, {base.ran} on the base")
+    return finding
 
 
 def _against_the_base(run: TestRun, base: TestRun | None) -> Finding:

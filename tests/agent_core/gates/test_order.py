@@ -152,6 +152,13 @@ def test_changed_code_is_checked(
             Finding("passed", "1 passed, 1 failed on the base too, 1 of its failures repaired"),
         ),
         pytest.param(
+            "def test_x():\n    pass\n\n\ndef test_y():\n    pass\n",
+            "import pytest\n\n\n@pytest.mark.skip\ndef test_x():\n    pass\n\n\n"
+            "def test_y():\n    pass\n",
+            Finding("failed", "1 tests ran, 2 on the base"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             "",
             "import os\nos._exit(0)\n",
             Finding("failed", "no test was run"),
@@ -165,7 +172,7 @@ def test_changed_code_is_checked(
             marks=pytest.mark.slow,
         ),
     ],
-    ids=["passing", "failing", "failing before", "leaving early", "none", "broken"],
+    ids=["passing", "failing", "failing before", "skipped", "leaving early", "none", "broken"],
 )
 def test_the_unit_tests_run_on_the_patched_tree(
     base: str,
