@@ -20,9 +20,13 @@ class BreachReport:
     breach_id: str
     agent: str
     release: str
+    kind: str
     type: str
     tool: str | None
     error_class: str | None
+    signature: str | None
+    cluster_id: str | None
+    cluster_name: str | None
     affected: int
     sessions: int
     baseline_affected: int

@@ -15,10 +15,7 @@ def breach_lines(breaches: _Rows, said: Mapping[str, str]) -> Iterator[str]:
     if not breaches:
         yield from entry("none: no pattern rose beyond its baseline")
     for row in breaches[:_BREACHES_SHOWN]:
-        pattern = " / ".join(
-            part for part in (row["type"], row["tool"], row["error_class"]) if part
-        )
-        yield from entry(f"{pattern}, {row['agent']} {row['release']}")
+        yield from entry(f"{_pattern(row)}, {row['agent']} {row['release']}")
         yield from entry(
             f"{row['affected']} of {row['sessions']} sessions ({100 * row['rate']:.0f} %), before "
             f"{row['baseline_affected']} of {row['baseline_sessions']} "
@@ -30,6 +27,16 @@ def breach_lines(breaches: _Rows, said: Mapping[str, str]) -> Iterator[str]:
         yield from judge_entry(said[row["type"]])
     if len(breaches) > _BREACHES_SHOWN:
         yield from entry(f"and {len(breaches) - _BREACHES_SHOWN} more: signals breaches")
+
+
+def _pattern(row: _Row) -> str:
+    if row["kind"] == "tool":
+        return f"any friction at {row['tool']}"
+    if row["kind"] == "signature":
+        return f"error {row['signature']}"
+    if row["kind"] == "cluster":
+        return f"cluster {row['cluster_name'] or row['cluster_id']}"
+    return " / ".join(part for part in (row["type"], row["tool"], row["error_class"]) if part)
 
 
 def task_lines(tasks: _Rows) -> Iterator[str]:
