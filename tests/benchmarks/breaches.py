@@ -18,10 +18,10 @@ middle of one, after 26 weeks in which the year's budget was spent as in the nul
 Signals is simulated on counts with the functions of pipelines/thresholds (exact, spending); `check`
 runs `find_breaches` itself on smaller worlds and asserts that both find the same on every day.
 Other choices of the growth between looks, the information at the first, the parts of the budget and
-the first window were tried on seeds below 112 (looks from half as much on, at a growth by a quarter;
-half of the budget at first; windows from the second week on), and differed by no more than chance;
-the one kept asks for the fewest looks. The figures are of the seeds from 200 on, which decided
-nothing.
+the first window were tried on seeds below 112 (looks from half as much on, at a growth by a
+quarter; half of the budget at first; windows from the second week on), and differed by no more than
+chance; the one kept asks for the fewest looks. The figures are of the seeds from 200 on, which
+decided nothing.
 """
 
 import argparse
