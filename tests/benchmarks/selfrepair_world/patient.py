@@ -20,6 +20,7 @@ from agent_core.patching.target import CORE_TESTS
 from agent_core.sandbox import find_sandbox
 from pipelines.config import load_config
 from pipelines.context import Context, new_run_id
+from pipelines.fleet import run_tasks
 from pipelines.home import Home
 from pipelines.loop import (
     breaches,
@@ -30,7 +31,6 @@ from pipelines.loop import (
     run_stages,
     sessions,
 )
-from pipelines.patching import run_tasks
 from pipelines.tasks import TaskRow, list_tasks, move_task
 from pipelines.warehouse import query
 from tests.benchmarks.selfrepair_world.catalogue import Defect, git, plant
