@@ -23,8 +23,8 @@ def breach_lines(rows: Sequence[_Row], counts: Mapping[str, int]) -> Iterator[st
     """What was tested, and a paragraph for each breach."""
     looks, patterns = counts["looks"], counts["patterns_tested"]
     yield (
-        f"{len(rows) or 'no'} breach{'' if len(rows) == 1 else 'es'} among {patterns} "
-        f"pattern{'' if patterns == 1 else 's'} tested; {looks or 'no'} new "
+        f"{len(rows) or 'no'} breach{'' if len(rows) == 1 else 'es'}; {patterns} distinct "
+        f"pattern{'' if patterns == 1 else 's'} tested, {looks or 'no'} new "
         f"look{'' if looks == 1 else 's'} at the data"
     )
     for row in rows:

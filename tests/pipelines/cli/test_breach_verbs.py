@@ -36,4 +36,4 @@ def test_breaches_for_machines_are_one_document(tmp_path: Path) -> None:
     done = signals("--json", "breaches", home=home)
     assert (done.returncode, json.loads(done.stdout)) == (0, [])
     done = signals("breaches", home=home)
-    assert done.stdout == "no breaches among 0 patterns tested; no new looks at the data\n"
+    assert done.stdout == "no breaches; 0 distinct patterns tested, no new looks at the data\n"

@@ -85,7 +85,7 @@ def test_a_breach_is_told_in_words(risen: Context) -> None:
     counts = look_for_breaches(risen)
     rows = [row for row in found_breaches(risen) if row["kind"] == "error"]
     assert list(breach_lines(rows, counts)) == [
-        "1 breach among 1 pattern tested; 1 new look at the data",
+        "1 breach; 1 distinct pattern tested, 1 new look at the data",
         "",
         "core 2: error_event at edit_file, no_match",
         "  10 of 15 sessions of the release (67%, 95 % 42% to 85%); earlier releases: 0 of 30 "
