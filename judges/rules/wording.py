@@ -66,6 +66,7 @@ _BY_TYPE: dict[str, str] = {
     "rapid_approval": "gave a positive word to go on",
     "learning_moment": "valued the explanation",
 }
+_PERSON = "the person "
 _MAX_PHRASES = 2
 _SHORT, _LONG = 3, 12
 
@@ -89,8 +90,13 @@ def descriptor(kind: str, scene: Scene, tools: frozenset[str]) -> str:
     parts = [f"after the agent {_agent_did(scene)}", *_failure(scene, tools)]
     person = _person_did(kind, scene)
     if person:
-        parts.append(f"the person {' and '.join(person)}")
+        parts.append(f"{_PERSON}{' and '.join(person)}")
     return f"{', '.join(parts)}, {scene.place}"
+
+
+def tells_of_person(text: str) -> bool:
+    """Whether a descriptor says what the person did: of an `other`, nothing else could be new."""
+    return f", {_PERSON}" in text
 
 
 def citation(kind: str, scene: Scene, tools: frozenset[str]) -> str:

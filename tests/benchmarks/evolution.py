@@ -1,6 +1,6 @@
 """Whether evolution finds the kinds of friction that nobody named, and nothing where there is none.
 
-    python tests/benchmarks/evolution.py [--shared DIR] [--out FILE] [--vectors FILE] [--seeds N]
+    python -m tests.benchmarks.evolution [--shared DIR] [--out FILE] [--vectors FILE] [--seeds N]
 
 (a) Real labels: a type is left out of the rubric, the sessions of `labels/coding_sessions` are
 judged without it, and its moments come as `other`. (b) Generated corpora: each type left out in
@@ -8,8 +8,10 @@ turn and kinds planted that no rule knows, at 0.5 to 10 % of the sessions. (c) C
 nothing new.
 A proposal matches a kind when most of its members are that kind's. The floors, and by how much
 cuts grow coarser, were chosen on the real labels and in the rules' wording on corpora of seed 0
-(with `context_churn`, `correction` or nothing left out) and of seed 1 (200 sessions); the figures
-are of the seeds from 2 on. Nothing was chosen by the free wording.
+(with `context_churn`, `correction` or nothing left out) and of seed 1 (200 sessions). That an
+`other` which does not say what the person did begins no kind was decided on seed 3, where two such
+groups had been proposed from 1,000 sessions that held nothing new. The figures are of the seeds
+from 5 on. Nothing was chosen by the free wording.
 Intervals are 95 % (Wilson). The baseline is the rule of before: any density cluster most of whose
 members are `other`, with enough sessions.
 """
@@ -36,6 +38,7 @@ from facets.mapping import UNMAPPED, map_items
 from facets.schema import load_seed_schema
 from judges.rubric import load_rubric
 from judges.rules import RulesJudge
+from pipelines.cluster_inputs import is_told
 from pipelines.labelled_sessions import read_labelled_sessions
 from tests.benchmarks.evolution_corpus import SHARES, Corpus, Plan, Wording, make_corpus, without
 from tests.benchmarks.evolution_words import NOVEL
@@ -51,7 +54,7 @@ SIZES: Mapping[float, tuple[int, ...]] = {
     0.10: (50, 100, 200),
 }
 """Sessions of the corpora for each prevalence: 5, 10 and 20 or 25 of them hold what is new."""
-FIRST_SEED = 2
+FIRST_SEED = 5
 """The earlier ones were used to choose by."""
 EMPTY_SIZES = (50, 100, 200, 500, 1000)
 BASELINE_MOST = 500
@@ -190,8 +193,16 @@ def run(plan: Plan, seed: int, embed: Embed) -> Trial:
 
 def by_evolution(corpus: Corpus, vectors: Vectors) -> Found:
     """What is proposed now."""
+    corpus, vectors = _told(corpus, vectors)
     proposed = [one for one in novelties(corpus.items, vectors) if passes(one, Floors())]
     return Found(tuple(_mostly([corpus.truth[row] for row in one.members]) for one in proposed))
+
+
+def _told(corpus: Corpus, vectors: Vectors) -> tuple[Corpus, Vectors]:
+    """What the pipeline hands to evolution."""
+    kept = is_told(corpus.items)
+    truth = [truth for truth, is_kept in zip(corpus.truth, kept, strict=True) if is_kept]
+    return Corpus(corpus.items.filter(kept), truth), vectors[kept.to_numpy()]
 
 
 def by_majority(corpus: Corpus, vectors: Vectors) -> Found:
@@ -251,6 +262,7 @@ def real_labels(shared: Path, embed: Embed) -> list[dict[str, Any]]:
 def _real_row(left_out: str | None, corpus: Corpus, vectors: Vectors) -> dict[str, Any]:
     values = values_of(corpus.items, SCHEMA, "friction")
     unmapped = values == UNMAPPED
+    told, told_vectors = _told(corpus, vectors)
     return {
         "left_out": left_out,
         "moments": len(values),
@@ -260,14 +272,14 @@ def _real_row(left_out: str | None, corpus: Corpus, vectors: Vectors) -> dict[st
         "proposals": [
             {
                 "name": one.name.name,
-                "mostly": _mostly([corpus.truth[row] for row in one.members]),
+                "mostly": _mostly([told.truth[row] for row in one.members]),
                 "support": len(one.members),
                 "sessions": one.sessions,
                 "stability": round(one.stability, 2),
                 "own_words": round(one.own_words, 2),
                 **one.held_out.figures(),
             }
-            for one in novelties(corpus.items, vectors)
+            for one in novelties(told.items, told_vectors)
             if passes(one, Floors())
         ],
     }
