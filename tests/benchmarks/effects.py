@@ -143,7 +143,12 @@ def _breaches(window: Sessions, world: World, rng: np.random.Generator) -> bool:
     """Fisher's exact test against earlier sessions of the same rate, as one of many patterns."""
     earlier = _sessions(world.before, world.control, 1.0, _BASELINE, rng)
     hits, base = int(window.pattern.sum()), int(earlier.pattern.sum())
-    return bool(hypergeom.sf(hits - 1, WINDOW + _BASELINE, hits + base, WINDOW) <= 0.01)
+    return _rise_by_chance(hits, base) <= 0.01
+
+
+@cache
+def _rise_by_chance(hits: int, base: int) -> float:
+    return float(hypergeom.sf(hits - 1, WINDOW + _BASELINE, hits + base, WINDOW))
 
 
 def _verdict(window: Sessions, fresh: Sessions, after: Sessions) -> Verdict:
