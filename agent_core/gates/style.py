@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Sequence
 
+from agent_core.errors import SandboxError
 from agent_core.gates.own_commands import check_own_command
 from agent_core.gates.result import NO_SANDBOX, Candidate, Finding
 from agent_core.gates.telling_line import telling_line
 from agent_core.sandbox import Limits, Sandbox
 
-_LIMITS = Limits(timeout_seconds=180, memory_bytes=4 << 30, output_bytes=200_000)
+_LIMITS = Limits(timeout_seconds=400, memory_bytes=4 << 30, output_bytes=200_000)
 _LOADS = """
 import sys
 from pathlib import Path
@@ -74,4 +75,9 @@ def _run(candidate: Candidate, sandbox: Sandbox, argv: Sequence[str]) -> str | N
     )
     if done.exit_code == 0:
         return None
+    if done.limit is not None and argv[0] == "-m":
+        # The checker, not the patch, ran out of it: on a busy machine that says nothing.
+        raise SandboxError(
+            f"{argv[1]} was stopped by its limit of {done.limit}: run the task again"
+        )
     return telling_line(f"{done.stderr}\n{done.stdout}", candidate.tree)
