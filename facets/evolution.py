@@ -33,8 +33,10 @@ ITEMS_SCHEMA: dict[str, pl.DataType] = {
     "type": pl.String(),
     "session_key": pl.String(),
     "user_id": pl.String(),
+    "is_told": pl.Boolean(),
 }
-"""Items of one target: `text` is an abstract, `type` the value it carries now (null: none)."""
+"""Items of one target: `text` is an abstract, `type` the value it carries now (null: none);
+`is_told` says whether the abstract tells what happened, not only where."""
 UNNAMED = frozenset({OTHER, UNCLEAR})
 
 
@@ -52,6 +54,8 @@ class Floors:
     min_recaptured: float = 0.5
     """Share of the members of sessions left out that the others' region holds."""
     min_own_words: float = MIN_OWN_WORDS
+    min_told: float = 0.5
+    """Share of the members that tell what happened: a kind of which nothing is told has no name."""
 
 
 class ClusterSummary(NamedTuple):
@@ -194,6 +198,7 @@ def passes(one: Novelty, floors: Floors) -> bool:
         and one.held_out.gain_bits >= floors.min_gain_bits
         and one.held_out.recaptured >= floors.min_recaptured
         and one.own_words >= floors.min_own_words
+        and one.told >= floors.min_told
     )
 
 
@@ -256,6 +261,7 @@ def _proposal(one: Novelty, target: str, model: str, name: str) -> Proposal:
             "terms": list(one.name.terms),
             "own_words": list(one.words),
             "own_words_a_member": round(one.own_words, 2),
+            "told_share": round(one.told, 2),
             "coherence": round(one.coherence, 3),
             **one.held_out.figures(),
             "examples": list(one.examples),

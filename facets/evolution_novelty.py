@@ -47,6 +47,8 @@ class Novelty(NamedTuple):
     """Words a member, on average, beyond what the known values explain."""
     words: tuple[str, ...]
     """The weightiest of these."""
+    told: float
+    """Share of the members that tell what happened."""
     examples: tuple[str, ...]
 
 
@@ -218,5 +220,6 @@ def _novelty(
         stability=float("nan"),
         own_words=float(own.sum()),
         words=words.leading(own, _OWN_WORDS),
+        told=float(np.mean(rows["is_told"].to_numpy())),
         examples=distinct_texts(rows),
     )

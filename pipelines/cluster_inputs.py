@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from facets.clustering_regions import Vectors
-from facets.schema import OTHER, FacetSchema
-from judges.rules.wording import tells_of_person
+from facets.schema import FacetSchema
+from judges.rules.wording import tells_what_hurt
 from pipelines.context import Context
 from pipelines.stages.embeddings import text_hashes
 from pipelines.warehouse import query
@@ -33,14 +33,12 @@ WHERE current AND status = 'judged' AND summary <> '' ORDER BY session_key
 
 
 class ClusterInputs(NamedTuple):
-    """Items of one target that have a vector, and how many are left out."""
+    """Items of one target that have a vector, and how many have none."""
 
     frame: pl.DataFrame
     """As `facets.evolution.ITEMS_SCHEMA`."""
     vectors: Vectors
     without_vector: int
-    untold: int
-    """Moments of `other` that do not say what the person did: in no group would they be a kind."""
 
 
 def load_inputs(context: Context, target: str, schema: FacetSchema, model_id: str) -> ClusterInputs:
@@ -51,15 +49,8 @@ def load_inputs(context: Context, target: str, schema: FacetSchema, model_id: st
         asked["version"] = schema.version
     with context.warehouse() as connection:
         frame = query(connection, _MOMENTS if is_moment else _SUMMARIES, asked)
-        every = frame.height
-        frame = frame.filter(is_told(frame)) if is_moment else frame
         vectors = load_vectors(connection, text_hashes(frame["text"]), model_id)
     has = ~np.isnan(vectors[:, 0]) if vectors.shape[1] else np.zeros(frame.height, dtype=bool)
-    missing = int((~has).sum())
-    return ClusterInputs(frame.filter(pl.Series(has)), vectors[has], missing, every - len(has))
-
-
-def is_told(items: pl.DataFrame) -> pl.Series:
-    """Of each moment (`type`, `text`) whether it has a type or says what the person did."""
-    told = map(tells_of_person, items["text"].to_list())
-    return (items["type"] != OTHER) | pl.Series(list(told), dtype=pl.Boolean)
+    told = [not is_moment or tells_what_hurt(text) for text in frame["text"]]
+    frame = frame.with_columns(is_told=pl.Series(told, dtype=pl.Boolean)).filter(pl.Series(has))
+    return ClusterInputs(frame, vectors[has], int((~has).sum()))

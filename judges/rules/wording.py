@@ -67,6 +67,7 @@ _BY_TYPE: dict[str, str] = {
     "learning_moment": "valued the explanation",
 }
 _PERSON = "the person "
+_AGAIN = ("twice", "several times")
 _MAX_PHRASES = 2
 _SHORT, _LONG = 3, 12
 
@@ -94,9 +95,12 @@ def descriptor(kind: str, scene: Scene, tools: frozenset[str]) -> str:
     return f"{', '.join(parts)}, {scene.place}"
 
 
-def tells_of_person(text: str) -> bool:
-    """Whether a descriptor says what the person did: of an `other`, nothing else could be new."""
-    return f", {_PERSON}" in text
+def tells_what_hurt(text: str) -> bool:
+    """Whether a descriptor says what the person did, or that something failed again.
+
+    A single failure is what ordinary work has: with nothing else it says where, not what.
+    """
+    return f", {_PERSON}" in text or any(f" {times}," in text for times in _AGAIN)
 
 
 def citation(kind: str, scene: Scene, tools: frozenset[str]) -> str:
@@ -144,7 +148,7 @@ def _failure(scene: Scene, tools: frozenset[str]) -> list[str]:
         return []
     tool = tool_name(run.tool, tools)
     who = "an external tool" if tool == "external" else "a tool" if tool is None else tool
-    times = "once" if run.times == 1 else "twice" if run.times == 2 else "several times"
+    times = "once" if run.times == 1 else _AGAIN[run.times > 2]
     return [f"while {who} {failure_words(known_class(run.error_class) or 'other')} {times}"]
 
 

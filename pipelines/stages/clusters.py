@@ -56,7 +56,8 @@ class _Target(NamedTuple):
 
 
 def cluster_items(context: Context) -> dict[str, int]:
-    """Cluster every kind anew; return clusters, noise and items left out by kind, and proposals.
+    """Cluster every kind anew; return clusters, noise and items without a vector by kind, and
+    proposals.
 
     What stands in no dense part is noise (-1) and stays so. A proposal that is found again gets
     the figures of this run; one that a person decided on is not made again, and one that is no
@@ -96,7 +97,7 @@ def _look(
     proposals: list[Proposal],
 ) -> dict[str, int]:
     """Cluster and store one target; its proposals are added to `proposals`."""
-    frame, vectors, without_vector, untold = found.items
+    frame, vectors, without_vector = found.items
     if found.name:
         discovery = _discover(context, found, schema, model_id)
         clustering, clusters = discovery.clustering, discovery.clusters
@@ -112,7 +113,6 @@ def _look(
         f"{found.kind}_clusters": clustering.count,
         f"{found.kind}_noise": int((clustering.labels == NOISE).sum()),
         f"{found.kind}_without_vector": without_vector,
-        f"{found.kind}_untold": untold,
     }
 
 
@@ -138,7 +138,7 @@ def _changes(
     """Merges and splits of moment types; what a session is called is no matter of distance."""
     if found.name not in POLARITIES:
         return []
-    frame, vectors = found.items.frame, found.items.vectors
+    frame, vectors, _ = found.items
     values = values_of(frame, schema, found.name)
     floors = ChangeFloors(context.config.min_sessions, context.config.min_users)
     types = schema.friction if found.name == "friction" else schema.delight

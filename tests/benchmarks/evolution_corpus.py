@@ -24,7 +24,7 @@ from judges.rules.prose import Turn
 from judges.rules.scoring import shipped_weights
 from judges.rules.structural import ErrorRun
 from judges.rules.view import Call, SegmentView
-from judges.rules.wording import Scene, descriptor, scene_place
+from judges.rules.wording import Scene, descriptor, scene_place, tells_what_hurt
 from tests.benchmarks.evolution_words import NOVEL, SAID_FREELY
 
 Wording = Literal["rules", "free"]
@@ -114,7 +114,10 @@ def make_corpus(plan: Plan, seed: int) -> Corpus:
     rows = [*_known(plan, maker, draw), *_new(plan, maker, draw), *_vague(plan, maker, draw)]
     rows.sort(key=lambda row: row.session)
     items = [
-        (f"m{n}", row.text, row.kind, f"s{row.session}", f"u{row.session % plan.users}")
+        (
+            *(f"m{n}", row.text, row.kind, f"s{row.session}", f"u{row.session % plan.users}"),
+            tells_what_hurt(row.text),
+        )
         for n, row in enumerate(rows)
     ]
     return Corpus(

@@ -36,7 +36,7 @@ def make_items(
 ) -> pl.DataFrame:
     """An item for each kind number: its text and type, each in a session of its own."""
     rows = [
-        (f"m{n}", f"{texts[kind]} {n}", types[kind], f"s{n}", f"u{n % users}")
+        (f"m{n}", f"{texts[kind]} {n}", types[kind], f"s{n}", f"u{n % users}", True)
         for n, kind in enumerate(kinds.tolist())
     ]
     return pl.DataFrame(rows, schema=ITEMS_SCHEMA, orient="row")

@@ -51,8 +51,8 @@ def plant(defect: Defect, clone: Path) -> None:
     """Make the edits in a clone and commit them; each must find its place exactly once."""
     for edit in defect.edits:
         file = clone / edit.path
-        new = edit.new
-        text, count = re.subn(edit.old, lambda _, new=new: new, file.read_text(), flags=re.DOTALL)
+        new = edit.new.replace("\\", r"\\")  # a text, not a template
+        text, count = re.subn(edit.old, new, file.read_text(), flags=re.DOTALL)
         if count != 1:
             raise AssertionError(f"{defect.name}: {edit.path} has {count} places for {edit.old}")
         file.write_text(text, encoding="utf-8")
