@@ -115,6 +115,7 @@ def test_a_corpus_without_anything_new_gives_no_proposal() -> None:
     assert _discover(KNOWN).proposals == ()
 
 
+@pytest.mark.slow
 def test_members_that_the_judge_did_not_name_are_nothing_new() -> None:
     items = make_items(CORPUS.kinds, TEXTS, KNOWN).with_columns(
         type=pl.when(pl.int_range(pl.len()) % 4 == 0).then(pl.lit("other")).otherwise("type")
@@ -124,6 +125,7 @@ def test_members_that_the_judge_did_not_name_are_nothing_new() -> None:
     assert found.proposals == ()
 
 
+@pytest.mark.slow
 def test_moments_of_other_that_have_nothing_in_common_give_no_proposal() -> None:
     noise = make_corpus([60, 40], 60)
     assert _discover(["correction", "backtracking", "other"], corpus=noise,
@@ -207,6 +209,7 @@ def test_a_known_group_keeps_its_identity_and_with_it_the_proposal() -> None:
     assert again.proposal_id == proposal_id("new_type", "friction", "c-old")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("by_id", "by_place", "model", "proposed"),
     [

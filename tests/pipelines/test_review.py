@@ -68,6 +68,7 @@ def _rows(home: Path) -> dict[str, dict[str, Any]]:
     return {row["source_ref"]: row for row in rows}
 
 
+@pytest.mark.slow
 def test_answers_become_label_rows_that_calibrate_reads(home: Path) -> None:
     """The correction first, then clean turns: right, wrong, right."""
     done = _review(home, "y\nn\n4\n2\nbacktracking rage\n6, correction\n1\n1\ny\ny\n")

@@ -564,6 +564,7 @@ class _Killed(BaseException):
     """What a kill leaves: no line after it runs but those of `finally`, which change nothing."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keeps_metadata", [True, False], ids=["marker", "input file"])
 def test_a_pass_that_is_killed_after_the_batch_was_made_pays_once(
     context: Context,

@@ -243,6 +243,7 @@ def test_a_conversation_that_is_gone_stays(context: Context, tmp_path: Path) -> 
     assert _everything(context)["steps"] == before["steps"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True], ids=["all-there", "one-gone"])
 def test_a_run_killed_before_it_reads_goes_on(context: Context, tmp_path: Path, lost: bool) -> None:
     _write_all(tmp_path, _FIRST)

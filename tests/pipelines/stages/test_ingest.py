@@ -148,6 +148,7 @@ def test_an_unknown_format_is_listed_and_stops_nothing(context: Context, tmp_pat
     assert names == {"notes.txt": "unknown", "empty.jsonl": "empty", "a.jsonl": "read"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
 def test_a_run_in_two_files_at_other_places_counts_once(
     context: Context, tmp_path: Path, order: tuple[int, ...]

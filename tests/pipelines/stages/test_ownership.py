@@ -87,6 +87,7 @@ def _owners(connection: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str]
     return own["session_key"].to_list(), calls["owner"].to_list(), int(others.item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_owner_does_not_depend_on_what_came_first(name: str) -> None:
     """All orders of arrival, looked at after each arrival and at the end."""

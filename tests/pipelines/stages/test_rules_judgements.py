@@ -94,6 +94,7 @@ class _Stopped(BaseException):
     """As a kill would: nothing on the way out catches it."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("stop_at", [1, 3])
 def test_a_stopped_run_goes_on_where_it_was(context: Context, tmp_path: Path, stop_at: int) -> None:

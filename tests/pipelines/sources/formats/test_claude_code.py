@@ -830,6 +830,7 @@ def test_the_first_of_equal_messages_leaves_the_queue(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_reversed", [True, False], ids=["last-first", "first-first"])
 def test_a_long_queue_is_read_in_seconds(tmp_path: Path, is_reversed: bool) -> None:
     texts = [f"message {n}" for n in range(50_000)]
