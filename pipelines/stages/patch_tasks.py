@@ -22,10 +22,17 @@ from pipelines.config import Config
 from pipelines.context import Context
 from pipelines.targets import patient
 from pipelines.task_expiry import expire_tasks
-from pipelines.task_joins import come_back, explaining_task, record_join
+from pipelines.task_joins import CONSEQUENCE_SHARE, come_back, explaining_task, record_join
 from pipelines.task_matching import Cause, Match, find_match
 from pipelines.task_meanings import Meanings, cause_of_task, learn_meanings, no_meanings
-from pipelines.tasks import CLOSED, TaskRow, list_tasks, open_task, reopen_regressed
+from pipelines.tasks import (
+    CLOSED,
+    TaskRow,
+    list_tasks,
+    open_task,
+    pattern_key,
+    reopen_regressed,
+)
 from pipelines.warehouse import transaction
 
 _COUNTS = ("opened", "joined", "reopened", "cooling_down", "without_target", "expired")
@@ -91,6 +98,8 @@ class _Look:
     meanings: Meanings
     to_compare: set[str] = field(default_factory=set)
     """Texts that have to be embedded before the breaches left out can be decided."""
+    cooling: list[frozenset[str]] = field(default_factory=list)
+    """Sessions of each exact breach that cools down in this look."""
 
     def cover_all(self) -> Counter[str]:
         """Give each breach its task; how many came to what."""
@@ -130,7 +139,7 @@ class _Look:
         same = self._by_cause(found, tasks)
         if found.row.is_exact or (same and same.ground == "pattern"):
             return same
-        return self._explained(found, tasks) or same
+        return self._explained(found, tasks) or same or _of_its_type(found.row, tasks)
 
     def _reopen_or_open(self, found: _Found, tasks: list[TaskRow], missing: str | None) -> str:
         now, breach_id = self.context.clock(), found.row.breach_id
@@ -141,6 +150,7 @@ class _Look:
             record_join(self.connection, breach_id, back, now)
             return "reopened"
         if self._is_cooling_down(found, tasks):
+            self.cooling += [_sessions(found)] if found.row.is_exact else []
             return "cooling_down"
         task = _new_task(found, _task_id(found.row, tasks), now)
         unsure = f"; compared with other tasks by pattern alone: {missing}" if missing else ""
@@ -154,8 +164,15 @@ class _Look:
         A part of what was closed (its tool alone, its signature) cools down with it.
         """
         recent = [t for t in tasks if t.state in CLOSED and t.updated_at >= self._cooled_down]
+        if self._by_cause(found, recent):
+            return True
         is_part = found.row.tool is not None or found.row.signature is not None
-        return bool(self._by_cause(found, recent) or (is_part and self._explained(found, recent)))
+        return is_part and bool(self._explained(found, recent) or self._follows_from_cooling(found))
+
+    def _follows_from_cooling(self, found: _Found) -> bool:
+        own = _sessions(found)
+        shared = own & frozenset[str]().union(*self.cooling)
+        return bool(own) and len(shared) >= CONSEQUENCE_SHARE * len(own)
 
     def _by_cause(self, found: _Found, tasks: list[TaskRow]) -> Match | None:
         known = [(task.task_id, cause_of_task(task)) for task in tasks]
@@ -165,6 +182,17 @@ class _Look:
         keys = found.moments["session_key"].unique().to_list()
         task_ids = [task.task_id for task in tasks]
         return explaining_task(self.connection, found.row, keys, task_ids)
+
+
+def _of_its_type(row: BreachRow, tasks: list[TaskRow]) -> Match | None:
+    """A cluster's task where one of the type that most of its moments have is open."""
+    of_type = pattern_key(row.agent, row.type, None, None)
+    same = [task.task_id for task in tasks if row.cluster_id and task.pattern == of_type]
+    return Match(same[0], "explained", None) if same else None
+
+
+def _sessions(found: _Found) -> frozenset[str]:
+    return frozenset(found.moments["session_key"])
 
 
 def _new_task(found: _Found, task_id: str, now: datetime) -> TaskRow:
