@@ -14,7 +14,7 @@ from typing import NamedTuple
 import polars as pl
 
 VARIABLE = "SIGNALS_SNAPSHOTS"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class SnapshotError(Exception):

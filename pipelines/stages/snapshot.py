@@ -30,7 +30,7 @@ from pipelines.stages.snapshot_tables import Mode, Publication, Table, load_tabl
 
 KEPT_SNAPSHOTS = 5
 POINTER = "current"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _DRAFT = ".tmp"
 
 

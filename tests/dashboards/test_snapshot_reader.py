@@ -58,20 +58,20 @@ def test_before_the_first_publication_there_is_none(tmp_path: Path) -> None:
         pytest.param('{"directory": "run-1"}', "{", "is damaged", id="schema-cut-off"),
         pytest.param(
             '{"directory": "run-1"}',
-            '{"schema_version": 2, "tables": []}',
+            '{"schema_version": 3, "tables": []}',
             "is damaged: run `signals run`",
             id="schema-of-another-shape",
         ),
         pytest.param(
             '{"directory": "run-1"}',
             json.dumps({"schema_version": 99}),
-            "has schema version 99, this dashboard reads 2",
+            "has schema version 99, this dashboard reads 3",
             id="newer-schema",
         ),
         pytest.param(
             '{"directory": "run-1"}',
             json.dumps({"schema_version": 1, "tables": {}}),
-            "has schema version 1, this dashboard reads 2: run `signals run`",
+            "has schema version 1, this dashboard reads 3: run `signals run`",
             id="columns-were-added-since",
         ),
     ],

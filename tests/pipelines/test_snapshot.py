@@ -439,7 +439,7 @@ def test_schema_json_describes_every_published_column(
     schema = json.loads((snapshot / "schema.json").read_text())
     head = {name: value for name, value in schema.items() if name != "tables"}
     assert head == {
-        "schema_version": 2,
+        "schema_version": 3,
         "run_id": "run-1",
         "published_at": "2026-03-02T12:00:00+00:00",
         "mode": "owner",
