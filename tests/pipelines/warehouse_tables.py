@@ -17,6 +17,8 @@ INGESTED: Mapping[str, str] = {
     "releases": "",
 }
 """Tables that ingest writes, each with the columns that tell when it did."""
+_DATED = "REPLACE (CASE WHEN started_at IS NOT NULL THEN day END AS day)"
+"""A session without a time has the day of the run: two runs may have midnight between them."""
 
 
 def table_rows(
@@ -27,7 +29,8 @@ def table_rows(
         return {
             table: query(
                 connection,
-                f"SELECT * {f'EXCLUDE ({left_out})' if left_out else ''} FROM {table} ORDER BY ALL",
+                f"SELECT * {f'EXCLUDE ({left_out})' if left_out else ''} "
+                f"{_DATED if table == 'sessions' else ''} FROM {table} ORDER BY ALL",
             ).rows()
             for table, left_out in tables.items()
         }
