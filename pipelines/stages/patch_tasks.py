@@ -64,6 +64,7 @@ def open_patch_tasks(context: Context) -> dict[str, int]:
         counts.update(first.cover_all())
     if first.to_compare:
         meanings = learn_meanings(context, first.to_compare)
+        counts["cooling_down"] = 0  # the second look meets them again
         with context.warehouse() as connection, transaction(connection):
             counts.update(_Look(connection, context, meanings).cover_all())
     return dict(counts)
